@@ -1,0 +1,47 @@
+package events
+
+import (
+	"errors"
+	"strings"
+)
+
+// Target is whom a notification is for: exactly one of Topic and User is set.
+// Its text form is "topic:<topic>" or "user:<user>".
+type Target struct {
+	Topic Topic
+	User  User
+}
+
+// ParseTarget reads the text form and checks the name in it.
+func ParseTarget(s string) (Target, error) {
+	if name, ok := strings.CutPrefix(s, "topic:"); ok {
+		topic, err := ParseTopic(name)
+		return Target{Topic: topic}, err
+	}
+	if name, ok := strings.CutPrefix(s, "user:"); ok {
+		user, err := ParseUser(name)
+		return Target{User: user}, err
+	}
+	return Target{}, errors.New(`a target is "topic:<topic>" or "user:<user>"`)
+}
+
+// String is the text form.
+func (t Target) String() string {
+	if t.User != "" {
+		return "user:" + string(t.User)
+	}
+	return "topic:" + string(t.Topic)
+}
+
+// MarshalText writes the text form.
+func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText reads the text form.
+func (t *Target) UnmarshalText(text []byte) error {
+	parsed, err := ParseTarget(string(text))
+	if err != nil {
+		return err
+	}
+	*t = parsed
+	return nil
+}

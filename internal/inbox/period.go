@@ -1,0 +1,20 @@
+package inbox
+
+import "github.com/tidings-io/tidings/internal/events"
+
+// Period is a stretch of the log, both ends exclusive, in which a user was
+// subscribed to a topic with unchanging rules. A change of rules ends one period
+// and begins the next at the same position.
+type Period struct {
+	Topic events.Topic
+	From  events.Position
+	Until events.Position // 0 while it lasts
+	Since events.Position // where the subscription began, kept through changes
+	events.Rules
+}
+
+// Admits says whether a notification published to the topic at this position
+// and severity reaches the user by this period.
+func (p Period) Admits(at events.Position, severity events.Severity) bool {
+	return p.From < at && (p.Until == 0 || at < p.Until) && severity >= p.MinSeverity
+}
