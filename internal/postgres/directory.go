@@ -176,11 +176,12 @@ func (d *directory) endOrphan(ctx context.Context) error {
 		}
 		return nil
 	}
-	return endProcess(ctx, pid)
+	return endServer(ctx, pid, cluster(d.path))
 }
 
-// endProcess ends a server that is not our child.
-func endProcess(ctx context.Context, pid int) error {
+// endServer ends a server that is not our child. One that is dead but whose new parent does not
+// collect it has ended as well.
+func endServer(ctx context.Context, pid int, cluster string) error {
 	for _, step := range []struct {
 		signal   syscall.Signal
 		patience time.Duration
@@ -189,7 +190,7 @@ func endProcess(ctx context.Context, pid int) error {
 			return fmt.Errorf("signal process %d: %w", pid, err)
 		}
 		for until := time.Now().Add(step.patience); time.Now().Before(until); {
-			if !alive(pid) {
+			if !isServerOf(pid, cluster) {
 				return nil
 			}
 			if err := pause(ctx, retryEvery); err != nil {

@@ -88,7 +88,7 @@ func TestKilledHolderLeavesAStartableDirectory(t *testing.T) {
 		}
 		_ = holder.Wait() // killed, as we know
 		server := start1(t, Options{Dir: dir})
-		if alive(pid) {
+		if isServerOf(pid, cluster(dir)) {
 			t.Errorf("round %d: the killed program's server %d lives on", round, pid)
 		}
 		if got, want := ask(t, server.URL(), "select count(*)::text from kept"), strconv.Itoa(round+1); got != want {
@@ -103,12 +103,16 @@ func TestServerEndsWithItsHolder(t *testing.T) {
 	if !descriptorPaths {
 		t.Skip("only Linux ends a child with its parent; elsewhere the next start does it")
 	}
-	holder, _, pid := holdIn(t, t.TempDir())
+	dir := t.TempDir()
+	holder, _, pid := holdIn(t, dir)
+	if !isServerOf(pid, cluster(dir)) {
+		t.Fatal("the holder's server is not recognised")
+	}
 	if err := holder.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = holder.Wait() // killed, as we know
-	eventually(t, "the server ends", func() bool { return !alive(pid) })
+	eventually(t, "the server ends", func() bool { return !isServerOf(pid, cluster(dir)) })
 }
 
 func TestDirectoryInUseIsRefused(t *testing.T) {
