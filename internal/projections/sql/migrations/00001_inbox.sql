@@ -36,7 +36,9 @@ create table periods (
     check (since_position <= from_position),
     check (from_position < until_position)
 );
-create unique index periods_open on periods (topic_id, user_id) where until_position = 9223372036854775807;
+-- At most one open period a pair; and who was a member at a recent position is
+-- one range, however many periods ended before it.
+create unique index periods_by_end on periods (topic_id, until_position, user_id);
 create index periods_by_user on periods (user_id, topic_id, from_position);
 
 create table notifications (
