@@ -1,0 +1,49 @@
+package eventlog
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// streamIndex looks a stream's events up in the commit being built, then on disk.
+type streamIndex struct {
+	group  *group
+	stream string
+}
+
+func (x streamIndex) at(revision Revision) (place, error) {
+	if pending, ok := x.group.pending[x.stream]; ok && revision >= pending.first {
+		return pending.places[revision-pending.first], nil
+	}
+	p, found, err := placeAt(x.group.log.db, x.stream, revision)
+	if err == nil && !found {
+		err = fmt.Errorf("revision %d of %q is not indexed: %w", revision, x.stream, ErrCorrupt)
+	}
+	return p, err
+}
+
+func (x streamIndex) latest(id uuid.UUID) (Revision, place, bool, error) {
+	if pending, ok := x.group.pending[x.stream]; ok {
+		for i := len(pending.places) - 1; i >= 0; i-- {
+			if pending.places[i].id == id {
+				return pending.first + Revision(i), pending.places[i], true, nil
+			}
+		}
+	}
+	value, closer, err := x.group.log.db.Get(idKey(nil, x.stream, id))
+	if isNotFound(err) {
+		return 0, place{}, false, nil
+	}
+	if err != nil {
+		return 0, place{}, false, fmt.Errorf("look up an event of %q by id: %w", x.stream, err)
+	}
+	defer closer.Close() //nolint:errcheck // it releases memory and cannot fail
+	if len(value) != 8 {
+		return 0, place{}, false, fmt.Errorf("an id of %q: %w", x.stream, ErrCorrupt)
+	}
+	revision := Revision(binary.BigEndian.Uint64(value))
+	p, err := x.at(revision)
+	return revision, p, err == nil, err
+}

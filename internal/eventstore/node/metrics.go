@@ -1,0 +1,85 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	eventlog "github.com/tidings-io/tidings/internal/eventstore/node/log"
+)
+
+// Outcomes of an append.
+const (
+	outcomeWritten       = "written"
+	outcomeRepeated      = "repeated"
+	outcomeWrongRevision = "wrong_revision"
+	outcomeDeleted       = "stream_deleted"
+	outcomeInvalid       = "invalid"
+	outcomeCancelled     = "cancelled"
+	outcomeFailed        = "failed"
+)
+
+type metrics struct {
+	appends       *prometheus.CounterVec
+	duration      prometheus.Histogram
+	batch         prometheus.Histogram
+	subscriptions prometheus.Gauge
+}
+
+func newMetrics(registerer prometheus.Registerer, log *eventlog.Log) *metrics {
+	m := &metrics{
+		appends: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidings_node_appends_total",
+			Help: "Appends answered by the embedded event store, by outcome.",
+		}, []string{"outcome"}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "tidings_node_append_duration_seconds",
+			Help:    "Time from the start of an append call to its answer, the disk included.",
+			Buckets: prometheus.ExponentialBuckets(0.00025, 2, 14),
+		}),
+		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "tidings_node_commit_batch_events",
+			Help:    "Events that were made durable by one commit.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 13),
+		}),
+		subscriptions: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "tidings_node_subscriptions",
+			Help: "Open subscriptions to the embedded event store.",
+		}),
+	}
+	for _, outcome := range []string{
+		outcomeWritten, outcomeRepeated, outcomeWrongRevision, outcomeDeleted, outcomeInvalid, outcomeCancelled, outcomeFailed,
+	} {
+		m.appends.WithLabelValues(outcome)
+	}
+	if registerer != nil {
+		head := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "tidings_node_head_position",
+			Help: "Position of the last durable event.",
+		}, func() float64 { return float64(log.Head()) })
+		registerer.MustRegister(m.appends, m.duration, m.batch, m.subscriptions, head)
+	}
+	return m
+}
+
+func (m *metrics) appended(outcome string, took time.Duration) {
+	m.appends.WithLabelValues(outcome).Inc()
+	m.duration.Observe(took.Seconds())
+}
+
+func (m *metrics) committed(events int, _ time.Duration) { m.batch.Observe(float64(events)) }
+
+func outcomeOf(err error) string {
+	var deleted *eventlog.StreamDeleted
+	switch {
+	case errors.As(err, &deleted):
+		return outcomeDeleted
+	case errors.Is(err, eventlog.ErrInvalid):
+		return outcomeInvalid
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return outcomeCancelled
+	}
+	return outcomeFailed
+}
