@@ -1,0 +1,74 @@
+# Everything a person or CI does here is one of these targets.
+.DEFAULT_GOAL := help
+SHELL         := /bin/sh
+GO            ?= go
+GOTEST        ?= $(GO) test
+RACETIME      ?= 12m
+FUZZTIME      ?= 30s
+
+.PHONY: help dev quick test race check fmt vet lint docs mod gen verify soak bench fuzz drill
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+dev: ## Run everything in one process on http://127.0.0.1:8080, data in ./data (more flags: ARGS=)
+	@hack/need.sh postgres
+	$(GO) run ./cmd/tidings dev $(ARGS)
+
+quick: fmt vet ## Formatting, vet and the short tests, before each commit
+	@hack/need.sh postgres
+	$(GOTEST) -short -timeout 90s ./...
+
+test: ## All tests under the race detector
+	@hack/need.sh postgres gcc
+	CGO_ENABLED=1 $(GOTEST) -race -p 2 -timeout $(RACETIME) ./...
+
+race: test ## The same as test: it always has the race detector on
+
+check: fmt vet lint docs mod verify ## Everything but the tests: format, vet, linters, docs, modules, drift
+
+fmt:
+	@left="$$(gofmt -l cmd internal deploy client web hack 2>/dev/null)"; \
+	if [ -n "$$left" ]; then echo "not formatted, run gofmt -w on:"; echo "$$left"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+lint: .bin/golangci-lint
+	.bin/golangci-lint run ./...
+
+docs:
+	$(GO) test -run 'Docs' ./internal/house ./deploy
+
+mod:
+	$(GO) mod tidy -diff
+	cd tools && $(GO) mod tidy -diff
+	$(GO) mod verify
+
+gen: ## Write again what is generated
+	$(GO) generate ./...
+
+verify:
+	@hack/verify.sh
+
+soak: ## The real history imported under load, then killed at random moments and resumed
+	@hack/need.sh postgres
+	$(GOTEST) ./internal/soak -run TestSoak -soak -timeout 30m -v
+
+bench: ## Measure the figures that the README states
+	@hack/need.sh postgres
+	$(GO) run ./internal/bench
+
+fuzz: ## Each fuzz target for FUZZTIME (30s)
+	@hack/fuzz.sh $(FUZZTIME)
+
+drill: ## The operations runbook, word for word (there is none yet)
+	@echo "there is no runbook to drill yet: see docs/PLAN.md" >&2; exit 1
+
+# Built once per version, without cgo: they need no C compiler.
+.bin/golangci-lint: TOOL = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+.bin/gotestsum: TOOL = gotest.tools/gotestsum
+.bin/golangci-lint .bin/gotestsum: tools/go.sum
+	@mkdir -p .bin
+	cd tools && CGO_ENABLED=0 $(GO) build -o ../.bin/ $(TOOL)
+	@touch $@
