@@ -214,7 +214,7 @@ func TestBatchIsJudgedByKeyAndIndex(t *testing.T) {
 func TestLargeBatchTakesSeveralAppends(t *testing.T) {
 	t.Parallel()
 	store := &memory.Store{}
-	b := batch(events.BatchID(uuid.New()), strings.Split(strings.Repeat("x", 50), "")...)
+	b := batch(events.BatchID(uuid.New()), strings.Split(strings.Repeat("x", 100), "")...)
 	for i := range b.Entries {
 		b.Entries[i].Notification.Content.Data = json.RawMessage(`{"x":"` + strings.Repeat("x", 60<<10) + `"}`)
 	}
@@ -226,8 +226,8 @@ func TestLargeBatchTakesSeveralAppends(t *testing.T) {
 		}
 		positions[o.Position]++
 	}
-	if len(positions) != 4 {
-		t.Errorf("appends: %v, want 4 of about 1 MiB", positions)
+	if len(positions) != 7 {
+		t.Errorf("appends: %v, want 7 of about 1 MiB", positions)
 	}
 	for i, o := range HandleBatch(t.Context(), store, request("k", ""), b) {
 		if o.Err != nil || !o.Replayed || o.Position != first[i].Position {
