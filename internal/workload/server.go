@@ -1,0 +1,262 @@
+package workload
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// Server is a Tidings API, as this package talks to it. Its methods are safe for concurrent use; its fields are set
+// before the first call.
+//
+// A server that is away (connections refused or cut, answers that do not come, 429, 502, 503, 504) is asked again, with
+// jittered waits and honouring Retry-After, until it has been away for Patience. Everything sent here is harmless when
+// repeated.
+type Server struct {
+	// URL is where the API is, such as http://127.0.0.1:8080.
+	URL string
+	// Client sends the requests; nil means one made by NewClient.
+	Client *http.Client
+	// Patience is how long one request is tried again; 0 means 3 minutes.
+	Patience time.Duration
+	// Away is told, when not nil, each time a request has to wait for the server. It is called concurrently.
+	Away func(why error)
+
+	retries atomic.Int64
+}
+
+const (
+	// connectionsKept is how many idle connections a client keeps: more than any concurrency that helps.
+	connectionsKept = 1024
+	// attemptTimeout bounds one attempt. It is longer than the server's own deadline on a command, so that an attempt
+	// that was given up on here is not still running there when its successor is answered.
+	attemptTimeout = 60 * time.Second
+	// defaultPatience outlasts a server that is killed and has a long log to open.
+	defaultPatience = 3 * time.Minute
+	// maxAnswerBytes bounds an answer: 1,000 audit events of 64 KiB of data each is the largest that can be asked for.
+	maxAnswerBytes = 128 << 20
+)
+
+// NewClient returns a client that keeps enough connections open for many requests at once.
+func NewClient() *http.Client {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
+	return &http.Client{Transport: &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer.DialContext,
+		TLSHandshakeTimeout:   10 * time.Second,
+		MaxIdleConns:          connectionsKept,
+		MaxIdleConnsPerHost:   connectionsKept,
+		IdleConnTimeout:       90 * time.Second,
+		ResponseHeaderTimeout: attemptTimeout,
+	}}
+}
+
+// Problem is an answer that says no, as RFC 9457 describes it.
+type Problem struct {
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	Errors []struct {
+		Field   string `json:"field"`
+		Message string `json:"message"`
+	} `json:"errors"`
+}
+
+// Error says all that the server said, in one line.
+func (p *Problem) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "the server answered %d", p.Status)
+	for _, part := range []string{p.Code, p.Title, p.Detail} {
+		if part != "" {
+			b.WriteString(": " + part)
+		}
+	}
+	for _, e := range p.Errors {
+		b.WriteString("; " + e.Field + ": " + e.Message)
+	}
+	return b.String()
+}
+
+// request is one call to the API, ready to be sent any number of times.
+type request struct {
+	method  string
+	path    string // escaped
+	query   url.Values
+	headers map[string]string
+	body    any // nil for none
+}
+
+// reply is what an answer carries besides its body.
+type reply struct {
+	status   int
+	replayed bool
+}
+
+// do sends a request until the server has answered it and decodes the answer's body.
+func (s *Server) do(ctx context.Context, r request, answer any) (reply, error) {
+	body, err := r.encoded()
+	if err != nil {
+		return reply{}, err
+	}
+	waits := backoff.ExponentialBackOff{
+		InitialInterval: 50 * time.Millisecond, Multiplier: 1.6, RandomizationFactor: 0.5, MaxInterval: 2 * time.Second,
+	}
+	waits.Reset()
+	patience := s.Patience
+	if patience == 0 {
+		patience = defaultPatience
+	}
+	giveUp := time.Now().Add(patience)
+	for {
+		got, err := s.attempt(ctx, r, body, answer)
+		var away *awayError
+		if err == nil || !errors.As(err, &away) || ctx.Err() != nil {
+			return got, err
+		}
+		wait := max(waits.NextBackOff(), away.retryAfter)
+		if time.Now().Add(wait).After(giveUp) {
+			return got, fmt.Errorf("gave up after %s: %w", patience, err)
+		}
+		s.retries.Add(1)
+		if s.Away != nil {
+			s.Away(away)
+		}
+		if err := pause(ctx, wait); err != nil {
+			return got, err
+		}
+	}
+}
+
+// awayError is a failure that another attempt may not meet.
+type awayError struct {
+	err        error
+	retryAfter time.Duration
+}
+
+func (e *awayError) Error() string { return e.err.Error() }
+func (e *awayError) Unwrap() error { return e.err }
+
+func (s *Server) attempt(ctx context.Context, r request, body []byte, answer any) (reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	sent, err := http.NewRequestWithContext(ctx, r.method, s.address(r), bytes.NewReader(body))
+	if err != nil {
+		return reply{}, fmt.Errorf("make request: %w", err)
+	}
+	for name, value := range r.headers {
+		sent.Header.Set(name, value)
+	}
+	if len(body) > 0 {
+		sent.Header.Set("Content-Type", "application/json")
+	}
+	response, err := s.client().Do(sent)
+	if err != nil {
+		return reply{}, connectionError(err)
+	}
+	defer response.Body.Close() //nolint:errcheck // read to its end, or given up on
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
+	if err != nil {
+		return reply{}, &awayError{err: fmt.Errorf("read the answer to %s %s: %w", r.method, r.path, err)}
+	}
+	got := reply{status: response.StatusCode, replayed: response.Header.Get("Idempotency-Replayed") == "true"}
+	if response.StatusCode >= http.StatusMultipleChoices {
+		return got, refusal(response, text)
+	}
+	if err := json.Unmarshal(text, answer); err != nil {
+		return got, fmt.Errorf("decode the answer to %s %s: %w", r.method, r.path, err)
+	}
+	return got, nil
+}
+
+func (s *Server) address(r request) string {
+	address := strings.TrimSuffix(s.URL, "/") + r.path
+	if len(r.query) > 0 {
+		address += "?" + r.query.Encode()
+	}
+	return address
+}
+
+func (s *Server) client() *http.Client {
+	if s.Client == nil {
+		return sharedClient
+	}
+	return s.Client
+}
+
+// sharedClient is what servers without a client of their own use.
+var sharedClient = NewClient()
+
+func (r request) encoded() ([]byte, error) {
+	if r.body == nil {
+		return nil, nil
+	}
+	body, err := json.Marshal(r.body)
+	if err != nil {
+		return nil, fmt.Errorf("encode request: %w", err)
+	}
+	return body, nil
+}
+
+// connectionError says whether another attempt may fare better: yes, but for what no waiting mends.
+func connectionError(err error) error {
+	var dns *net.DNSError
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound,
+		errors.As(err, &authority),
+		errors.As(err, &hostname),
+		strings.Contains(err.Error(), "unsupported protocol scheme"):
+		return fmt.Errorf("reach the server: %w", err)
+	default:
+		return &awayError{err: err}
+	}
+}
+
+func refusal(response *http.Response, text []byte) error {
+	problem := &Problem{}
+	if err := json.Unmarshal(text, problem); err != nil {
+		problem.Detail = string(text[:min(len(text), 200)]) // a proxy's page; enough to recognise it
+	}
+	problem.Status = response.StatusCode
+	switch response.StatusCode {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return &awayError{err: problem, retryAfter: retryAfter(response.Header)}
+	default:
+		return problem
+	}
+}
+
+// retryAfter reads the header in seconds; a date, which the API does not send, counts as none.
+func retryAfter(h http.Header) time.Duration {
+	seconds, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
