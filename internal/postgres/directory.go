@@ -193,7 +193,7 @@ func endServer(ctx context.Context, pid int, cluster string) error {
 			if !isServerOf(pid, cluster) {
 				return nil
 			}
-			if err := pause(ctx, retryEvery); err != nil {
+			if err := pause(ctx); err != nil {
 				return err
 			}
 		}

@@ -22,7 +22,7 @@ func takeLock(ctx context.Context, path string) (*os.File, error) {
 		if !errors.Is(err, errInUse) || time.Now().After(until) {
 			return file, err
 		}
-		if err := pause(ctx, retryEvery); err != nil {
+		if err := pause(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -33,7 +33,7 @@ func tryLock(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the lock file: %w", err)
 	}
-	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // descriptors are small
+	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil {
 		return file, nil
 	}

@@ -23,6 +23,6 @@ func isServerOf(pid int, cluster string) bool {
 	if err != nil {
 		return false
 	}
-	real, err := filepath.EvalSymlinks(cluster)
-	return err == nil && cwd == real
+	resolved, err := filepath.EvalSymlinks(cluster)
+	return err == nil && cwd == resolved
 }

@@ -179,7 +179,7 @@ func launch(ctx context.Context, dir *directory, programs binaries, r reach, opt
 		if !running.lockedOut() || time.Now().After(refusedUntil) || ctx.Err() != nil {
 			return nil, errors.Join(err, stopErr)
 		}
-		if err := pause(ctx, retryEvery); err != nil {
+		if err := pause(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -188,6 +188,7 @@ func launch(ctx context.Context, dir *directory, programs binaries, r reach, opt
 // settings are given on the command line at every start, so that an older cluster follows
 // today's choices.
 func settings(r reach, options Options) map[string]string {
+	//nolint:gosec // no password, but how passwords are kept
 	chosen := map[string]string{
 		// Relative to the cluster: short however deep the directory is.
 		"unix_socket_directories": "..",
@@ -220,12 +221,12 @@ func settings(r reach, options Options) map[string]string {
 // retryEvery is short because a start usually takes a tenth of a second.
 const retryEvery = 25 * time.Millisecond
 
-// pause waits for d, or returns ctx's error when that ends first.
-func pause(ctx context.Context, d time.Duration) error {
+// pause waits before the next try, or returns ctx's error when that ends first.
+func pause(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(d):
+	case <-time.After(retryEvery):
 		return nil
 	}
 }

@@ -398,7 +398,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		if time.Now().After(until) {
 			t.Fatalf("not within %v: %s", patience, what)
 		}
-		if err := pause(t.Context(), retryEvery); err != nil {
+		if err := pause(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,0 +1,189 @@
+package house
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// sees says which packages of ours a package may import. A package that is not listed must be
+// added, with the level it belongs to: events ← commands, projections, queries, live ←
+// reactors, eventstore, httpapi ← cmd. Packages on one level do not see each other.
+var sees = map[string][]string{
+	// The language. Everything is said in it, so it knows nobody.
+	"internal/events": {},
+	// The words of reading that projections, queries and live share.
+	"internal/inbox": {"internal/events"},
+
+	// Deciding never looks at read models: they may be late.
+	"internal/commands": {"internal/events"},
+	// Folding into tables, reading them and the hub are three folds of one log: none is another's source.
+	"internal/projections": {"internal/events", "internal/inbox"},
+	"internal/queries":     {"internal/events", "internal/inbox"},
+	"internal/live":        {"internal/events", "internal/inbox"},
+
+	// Reactors act, then come back in as commands.
+	"internal/reactors": {"internal/events", "internal/inbox", "internal/commands", "internal/projections"},
+	// Stores keep what commands ask for and nothing more.
+	"internal/eventstore/esdb":   {"internal/events", "internal/commands"},
+	"internal/eventstore/memory": {"internal/events", "internal/commands"},
+	// The suite compares a store with the reference, step by step.
+	"internal/eventstore/storetest": {"internal/events", "internal/commands", "internal/eventstore/memory"},
+	// The embedded node stands for a foreign product: it must not know our events.
+	"internal/eventstore/node":     {"internal/eventstore/node/log"},
+	"internal/eventstore/node/log": {},
+	// The edge asks and commands; what is behind it is put together in cmd.
+	"internal/httpapi": {"internal/events", "internal/inbox", "internal/commands", "internal/queries", "internal/live", "web"},
+
+	// A server is a server.
+	"internal/postgres": {},
+	// An independent computation of what the API must do: it may share no code with it.
+	"internal/workload": {},
+	"internal/house":    {},
+	"web":               {},
+	"deploy":            {},
+}
+
+// putsTogether are the packages that may see everything of ours: they make programs of the parts.
+var putsTogether = []string{"cmd", "internal/process", "internal/soak", "internal/bench", "internal/warm"}
+
+func TestPackagesSeeOnlyTheirLevel(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		if s.test() || within(s.dir, putsTogether) {
+			continue // tests may see what they like: memory stores, servers, the layers above
+		}
+		allowed, known := sees[s.dir]
+		if !known {
+			t.Errorf("%s: package %s has no place in the import table of the house", s.at(s.file.Package), s.dir)
+			continue
+		}
+		for _, spec := range s.file.Imports {
+			ours, isOurs := strings.CutPrefix(imported(t, spec), module+"/")
+			if isOurs && !slices.Contains(allowed, ours) {
+				t.Errorf("%s: %s imports %s, but sees only %v", s.at(spec.Pos()), s.dir, ours, allowed)
+			}
+		}
+	}
+}
+
+func TestTheImportTableNamesWhatExists(t *testing.T) {
+	t.Parallel()
+	exists := map[string]bool{}
+	for _, s := range sources(t) {
+		exists[s.dir] = true
+	}
+	later := []string{"internal/reactors"} // docs/PLAN.md
+	for dir := range sees {
+		if !exists[dir] && !slices.Contains(later, dir) {
+			t.Errorf("the import table has %s, which does not exist", dir)
+		}
+	}
+}
+
+// ban keeps an import to a few places.
+type ban struct {
+	path   string
+	only   []string // these may import it, and what is below them
+	tests  bool     // tests may, anywhere
+	reason string
+}
+
+var bans = []ban{
+	{
+		path: "github.com/EventStore/EventStore-Client-Go/v4/esdb", only: []string{"internal/eventstore/esdb"}, tests: true,
+		reason: "the official client dies for good after a second without its server: only esdb supervises it",
+	},
+	{
+		path: "github.com/EventStore/EventStore-Client-Go/v4/protos", only: []string{"internal/eventstore"},
+		reason: "the wire format is the event store's business",
+	},
+	{
+		path: "google.golang.org/grpc", only: []string{"internal/eventstore"}, tests: true,
+		reason: "gRPC is how the event store is reached, and nothing else",
+	},
+	{
+		path: "github.com/cockroachdb/pebble/v2", only: []string{"internal/eventstore/node/log"}, tests: true,
+		reason: "one package knows how events lie on disk",
+	},
+	{
+		path:   "github.com/jackc/pgx/v5",
+		only:   []string{"internal/projections", "internal/queries", "internal/reactors", "internal/postgres", "internal/process", "cmd"},
+		tests:  true,
+		reason: "tables belong to their projection and its queries; the edge, the hub and deciding never touch them",
+	},
+	{
+		path: "database/sql", only: []string{"internal/projections", "internal/reactors"}, tests: true,
+		reason: "only the migrations need it; everything else speaks pgx",
+	},
+	{
+		path: "github.com/pressly/goose/v3", only: []string{"internal/projections", "internal/reactors"},
+		reason: "whoever owns tables migrates them",
+	},
+	{
+		path: "net/http", only: []string{"internal/httpapi", "internal/workload", "internal/soak", "internal/bench", "internal/process", "cmd", "client", "web"}, tests: true,
+		reason: "HTTP ends at the edge: status codes, headers and requests mean nothing further in",
+	},
+	{
+		path: "github.com/go-chi/chi/v5", only: []string{"internal/httpapi"},
+		reason: "routing is the edge's",
+	},
+	{
+		path: "github.com/danielgtaylor/huma/v2", only: []string{"internal/httpapi"},
+		reason: "the API's description is the edge's",
+	},
+	{
+		path: "github.com/alecthomas/kong", only: []string{"cmd", "internal/process"},
+		reason: "flags and environment are read by programs, validated before anything opens",
+	},
+	{
+		path: "testing", only: []string{"internal/eventstore/storetest"}, tests: true,
+		reason: "products do not carry the test framework",
+	},
+	{
+		path: "log", only: nil,
+		reason: "logs are structured: log/slog",
+	},
+	{
+		path: "github.com/stretchr/testify", only: nil,
+		reason: "got before want, printed by the test itself",
+	},
+	{
+		path: "github.com/pkg/errors", only: nil,
+		reason: "errors and fmt wrap",
+	},
+	{
+		path: "math/rand", only: nil,
+		reason: "math/rand/v2 where chance may be guessed, crypto/rand where it may not",
+	},
+}
+
+func TestBannedImports(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		if within(s.dir, []string{"internal/warm"}) {
+			continue
+		}
+		for _, spec := range s.file.Imports {
+			for _, b := range bans {
+				if b.forbids(s, imported(t, spec)) {
+					t.Errorf("%s: %s imports %s: %s", s.at(spec.Pos()), s.dir, b.path, b.reason)
+				}
+			}
+		}
+	}
+}
+
+func (b ban) forbids(s source, importPath string) bool {
+	exact := b.path == "log" || b.path == "math/rand" || b.path == "testing" // what is below these is another matter
+	if importPath != b.path && (exact || !below(importPath, b.path)) {
+		return false
+	}
+	exempt := b.tests && s.test()
+	return !exempt && !within(s.dir, b.only)
+}
+
+// within tells whether dir is one of the places or below one.
+func within(dir string, places []string) bool {
+	return slices.ContainsFunc(places, func(place string) bool { return below(dir, place) })
+}
