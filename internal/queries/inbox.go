@@ -1,0 +1,156 @@
+package queries
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/inbox"
+)
+
+// State picks items of an inbox by what the user did to them. Deleted items are
+// in none.
+type State string
+
+// The states.
+const (
+	StateAll      State = "all"      // not archived; also the zero value
+	StateUnread   State = "unread"   // neither archived nor read
+	StateRead     State = "read"     // read and not archived
+	StateArchived State = "archived" // archived, read or not
+)
+
+// States are all states there are.
+var States = []State{StateAll, StateUnread, StateRead, StateArchived}
+
+// InboxQuery asks for a page of a user's inbox.
+type InboxQuery struct {
+	User   events.User
+	Limit  int    // 1..100
+	Cursor string // "" for the newest items
+	State  State
+	// Topic leaves only items addressed to this topic, by whichever target they
+	// reached the user; "" leaves all.
+	Topic events.Topic
+	// Severity leaves only items of exactly this severity; nil leaves all.
+	Severity *events.Severity
+}
+
+// InboxPage is a page of an inbox, newest first. A user nobody has heard of has
+// an empty inbox.
+type InboxPage struct {
+	Items      []inbox.Item    `json:"items"`
+	NextCursor string          `json:"next_cursor"` // "" exactly when nothing follows
+	Position   events.Position `json:"position"`    // the checkpoint of the snapshot
+}
+
+var (
+	inboxPageSQL     = statement("inbox_page")
+	inboxTopicSQL    = statement("inbox_page_topic")
+	inboxArchivedSQL = statement("inbox_page_archived")
+)
+
+// Inbox is a page of a user's inbox. Pages are stable: what is published between
+// two of them is in neither and moves nothing.
+func (q *Queries) Inbox(ctx context.Context, ask InboxQuery, demands ...AtLeast) (InboxPage, error) {
+	doing := fmt.Sprintf("read the inbox of %s", ask.User)
+	below, err := inboxList.lastPosition(ask.Cursor)
+	if err != nil {
+		return InboxPage{}, fmt.Errorf("%s: %w", doing, err)
+	}
+	if err := limit(ask.Limit, maxLimit); err != nil {
+		return InboxPage{}, fmt.Errorf("%s: %w", doing, err)
+	}
+	sql, args := ask.statement(below, q.now())
+	page := InboxPage{Items: make([]inbox.Item, 0, ask.Limit)}
+	page.Position, err = q.rows(ctx, doing, demands, func(r row) error {
+		item, err := scanItem(r, ask.User)
+		page.Items = append(page.Items, item)
+		return err
+	}, sql, args...)
+	if err != nil {
+		return InboxPage{}, err
+	}
+	if len(page.Items) > ask.Limit { // one more was asked for, to see whether anything follows
+		page.Items = page.Items[:ask.Limit]
+		page.NextCursor = inboxList.cursor(page.Items[ask.Limit-1].Position.String())
+	}
+	return page, nil
+}
+
+// statement picks the walk that touches the least: along the user's marks for
+// archived items, otherwise along what they received.
+func (a InboxQuery) statement(below events.Position, now time.Time) (sql string, args []any) {
+	args = []any{string(a.User), uint64(below), a.Limit + 1, now, severity(a.Severity)}
+	switch {
+	case a.State == StateArchived:
+		return inboxArchivedSQL, append(args, string(a.Topic))
+	case a.Topic != "":
+		return inboxTopicSQL, append(args, read(a.State), string(a.Topic))
+	default:
+		return inboxPageSQL, append(args, read(a.State))
+	}
+}
+
+// read is what a state asks of the read mark; nil asks nothing.
+func read(s State) *bool {
+	switch s {
+	case StateRead:
+		return new(true)
+	case StateUnread:
+		return new(false)
+	default:
+		return nil
+	}
+}
+
+// severity is a severity's number; nil asks nothing.
+func severity(s *events.Severity) *uint8 {
+	if s == nil {
+		return nil
+	}
+	return new(uint8(*s))
+}
+
+// scanItem reads the columns every statement about items gives after the
+// checkpoint: see sql/inbox_page.sql.
+func scanItem(r row, reader events.User) (inbox.Item, error) {
+	var (
+		item    inbox.Item
+		targets []string
+		level   uint8
+		data    []byte
+	)
+	err := r(&item.Position, &item.ID, &targets, &level, &item.Title, &item.Body, &data, &item.Sender, &item.Link,
+		&item.PublishedAt, &item.ExpiresAt, &item.SeenAt, &item.ReadAt, &item.ArchivedAt)
+	if err != nil {
+		return inbox.Item{}, err
+	}
+	item.To = events.SeenBy(parseTargets(targets), reader)
+	item.Severity = events.Severity(level)
+	item.Data = json.RawMessage(data)
+	item.PublishedAt = item.PublishedAt.UTC()
+	for _, at := range []*time.Time{item.ExpiresAt, item.SeenAt, item.ReadAt, item.ArchivedAt} {
+		if at != nil {
+			*at = at.UTC()
+		}
+	}
+	return item, nil
+}
+
+// parseTargets reads the text forms the projection keeps. They come from the log,
+// where they were checked.
+func parseTargets(texts []string) []events.Target {
+	targets := make([]events.Target, len(texts))
+	for i, text := range texts {
+		if user, ok := strings.CutPrefix(text, "user:"); ok {
+			targets[i].User = events.User(user)
+			continue
+		}
+		targets[i].Topic = events.Topic(strings.TrimPrefix(text, "topic:"))
+	}
+	return targets
+}

@@ -1,0 +1,180 @@
+package queries_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"github.com/tidings-io/tidings/internal/events"
+)
+
+// began is when every generated log begins; its events are a second apart.
+var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+var (
+	users  = []events.User{"alice", "bob", "+821012345678", "dave@example.org"}
+	topics = []events.Topic{"builds", "charts/redis", "été", "Zebra"}
+)
+
+// writer makes logs that could have come about: nobody unsubscribes who was not
+// subscribed, nothing is retracted twice.
+type writer struct {
+	log        []events.Recorded
+	subscribed map[events.User]map[events.Topic]bool
+	live       []events.Recorded // published and not retracted
+	ids        []uuid.UUID
+	gap        func() uint64
+}
+
+// add appends an event a little further on.
+func (w *writer) add(e events.Event) events.Recorded {
+	position := events.Position(w.gap())
+	if n := len(w.log); n > 0 {
+		position += w.log[n-1].Position
+	}
+	r := events.Recorded{
+		ID: uuid.NewSHA1(uuid.Nil, fmt.Append(nil, position)), Stream: stream(e), Position: position,
+		At: began.Add(time.Duration(len(w.log)) * time.Second), Event: e,
+		Metadata: events.Metadata{SchemaVersion: 1},
+	}
+	for _, before := range w.log {
+		if before.Stream == r.Stream {
+			r.Revision++
+		}
+	}
+	w.log = append(w.log, r)
+	return r
+}
+
+func stream(e events.Event) events.StreamName {
+	switch e := e.(type) {
+	case events.StoreNamed:
+		return events.StoreStream
+	case events.Subscribed:
+		return events.SubscriptionStream(e.User, e.Topic)
+	case events.SubscriptionChanged:
+		return events.SubscriptionStream(e.User, e.Topic)
+	case events.Unsubscribed:
+		return events.SubscriptionStream(e.User, e.Topic)
+	case events.Published:
+		return events.NotificationStream(e.NotificationID)
+	case events.Retracted:
+		return events.NotificationStream(e.NotificationID)
+	case events.TopicDescribed:
+		return events.TopicStream(e.Topic)
+	case events.InboxEvent:
+		return events.InboxStream(e.On().User)
+	default:
+		panic(fmt.Sprintf("no stream for %T", e))
+	}
+}
+
+// drawLog is a random log of up to n events after its StoreNamed.
+func drawLog(t *rapid.T, n int) []events.Recorded {
+	w := &writer{
+		subscribed: make(map[events.User]map[events.Topic]bool),
+		gap:        func() uint64 { return rapid.Uint64Range(1, 9).Draw(t, "gap") },
+	}
+	w.add(events.StoreNamed{StoreID: uuid.NewSHA1(uuid.Nil, []byte("a store"))})
+	for range rapid.IntRange(0, n).Draw(t, "events") {
+		w.step(t)
+	}
+	return w.log
+}
+
+func (w *writer) step(t *rapid.T) {
+	switch rapid.IntRange(0, 11).Draw(t, "kind") {
+	case 0, 1, 2:
+		w.subscription(t)
+	case 3, 4, 5, 6:
+		w.publish(t)
+	case 7:
+		w.retract(t)
+	case 8:
+		w.add(events.TopicDescribed{
+			Topic:       rapid.SampledFrom(topics).Draw(t, "topic"),
+			Description: rapid.SampledFrom([]string{"", "what is built", "été"}).Draw(t, "description"),
+		})
+	default:
+		w.mark(t)
+	}
+}
+
+func (w *writer) subscription(t *rapid.T) {
+	user, topic := rapid.SampledFrom(users).Draw(t, "user"), rapid.SampledFrom(topics).Draw(t, "topic")
+	if w.subscribed[user] == nil {
+		w.subscribed[user] = make(map[events.Topic]bool)
+	}
+	rules := events.Rules{MinSeverity: drawSeverity(t)}
+	switch {
+	case !w.subscribed[user][topic]:
+		w.subscribed[user][topic] = true
+		w.add(events.Subscribed{User: user, Topic: topic, Rules: rules})
+	case rapid.Bool().Draw(t, "change"):
+		w.add(events.SubscriptionChanged{User: user, Topic: topic, Rules: rules})
+	default:
+		w.subscribed[user][topic] = false
+		w.add(events.Unsubscribed{User: user, Topic: topic})
+	}
+}
+
+func drawSeverity(t *rapid.T) events.Severity {
+	return events.Severity(rapid.Uint8Range(0, 3).Draw(t, "severity"))
+}
+
+func (w *writer) publish(t *rapid.T) {
+	var everybody []events.Target
+	for _, topic := range topics {
+		everybody = append(everybody, events.Target{Topic: topic})
+	}
+	for _, user := range users {
+		everybody = append(everybody, events.Target{User: user})
+	}
+	to := rapid.Permutation(everybody).Draw(t, "to")[:rapid.IntRange(1, 4).Draw(t, "targets")]
+	n := len(w.log)
+	p := events.Published{
+		NotificationID: uuid.NewSHA1(uuid.Nil, fmt.Append(nil, "notification", n)),
+		To:             to, Severity: drawSeverity(t),
+		Content: events.Content{Title: fmt.Sprintf("title %d", n)},
+	}
+	if rapid.Bool().Draw(t, "rich") {
+		p.Sender, p.Content.Body, p.Content.Link = "ci", "a body", "https://example.org/"
+		p.Content.Data = json.RawMessage(`{"n":1,"of":["été"]}`)
+	}
+	if rapid.IntRange(0, 4).Draw(t, "expires") == 0 {
+		at := began.Add(rapid.SampledFrom([]time.Duration{-time.Hour, 0, time.Hour}).Draw(t, "expiry"))
+		p.ExpiresAt = &at
+	}
+	w.live = append(w.live, w.add(p))
+	w.ids = append(w.ids, p.NotificationID)
+}
+
+func (w *writer) retract(t *rapid.T) {
+	if len(w.live) == 0 {
+		return
+	}
+	i := rapid.IntRange(0, len(w.live)-1).Draw(t, "retracted")
+	p := w.live[i].Event.(events.Published)
+	w.add(events.Retracted{
+		NotificationID: p.NotificationID, PublishedPosition: w.live[i].Position, To: p.To, Severity: p.Severity,
+	})
+	w.live = append(w.live[:i:i], w.live[i+1:]...)
+}
+
+func (w *writer) mark(t *rapid.T) {
+	items := events.Items{User: rapid.SampledFrom(users).Draw(t, "user")}
+	last := w.log[len(w.log)-1].Position
+	if rapid.IntRange(0, 3).Draw(t, "through") == 0 {
+		items.Through = events.Position(rapid.Uint64Range(1, uint64(last)+20).Draw(t, "through position"))
+	} else {
+		ids := append([]uuid.UUID{uuid.NewSHA1(uuid.Nil, []byte("never published"))}, w.ids...)
+		items.IDs = rapid.SliceOfNDistinct(rapid.SampledFrom(ids), 1, min(3, len(ids)), rapid.ID).Draw(t, "ids")
+	}
+	w.add(rapid.SampledFrom([]events.Event{
+		events.ItemsSeen{Items: items}, events.ItemsRead{Items: items}, events.ItemsUnread{Items: items},
+		events.ItemsArchived{Items: items}, events.ItemsUnarchived{Items: items}, events.ItemsDeleted{Items: items},
+	}).Draw(t, "change"))
+}

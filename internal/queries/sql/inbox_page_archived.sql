@@ -1,0 +1,29 @@
+-- The newest archived items of an inbox, newest first. A mark exists only for what
+-- the user had received, so that the marks are enough to walk along.
+-- $1 the user, $2 only below this position, $3 how many, $4 the time of the answer,
+-- $5 only this severity or null, $6 only items addressed to this topic, or ''
+with reader as (
+    select user_id from users where name = $1
+), page as (
+    select m.position
+    from marks m
+    join notifications n on n.position = m.position
+    where m.user_id = (select user_id from reader)
+      and m.position < $2
+      and m.archived_at is not null
+      and m.deleted_at is null
+      and n.retracted_position is null
+      and (n.expires_at is null or n.expires_at > $4)
+      and ($5::smallint is null or n.severity = $5)
+      and ($6::text = '' or 'topic:' || $6 = any (n.targets))
+    order by m.position desc
+    limit $3
+)
+select c.position,
+       n.position, n.id, n.targets, n.severity, n.title, n.body, n.data, n.sender, n.link,
+       n.published_at, n.expires_at, m.seen_at, m.read_at, m.archived_at
+from (select coalesce(max(position), 0) as position from projections where name = 'inbox') c
+left join page on true
+left join notifications n on n.position = page.position
+left join marks m on m.user_id = (select user_id from reader) and m.position = page.position
+order by page.position desc;
