@@ -1,0 +1,130 @@
+package live
+
+import "github.com/tidings-io/tidings/internal/events"
+
+// fold keeps the event in the window and tells the readers it concerns. mu must
+// be held.
+func (h *Hub) fold(e *logged) {
+	h.window.add(e)
+	switch ev := e.event.(type) {
+	case events.SubscriptionEvent:
+		h.subscription(e.position, ev)
+	case events.Published:
+		h.deliver(e, ev.To, e.position, ev.Severity)
+	case events.Retracted:
+		h.deliver(e, ev.To, ev.PublishedPosition, ev.Severity)
+	case events.InboxEvent:
+		if m := h.members[ev.On().User]; m != nil {
+			h.tell(m, e)
+		}
+	}
+}
+
+func (h *Hub) subscription(at events.Position, e events.SubscriptionEvent) {
+	user, topic := subscription(e)
+	m := h.members[user]
+	if m == nil || at <= m.known {
+		return
+	}
+	ms := m.in(topic)
+	ms.apply(e, at)
+	h.index(m, topic, ms)
+}
+
+// deliver tells everyone who was reached at a position, each once, however many
+// targets reach them.
+func (h *Hub) deliver(e *logged, to []events.Target, at events.Position, severity events.Severity) {
+	for _, t := range to {
+		if t.User != "" {
+			if m := h.members[t.User]; m != nil {
+				h.tell(m, e)
+			}
+			continue
+		}
+		for m, ms := range h.topics[t.Topic] {
+			if ms.admits(at, severity) {
+				h.tell(m, e)
+			}
+		}
+	}
+}
+
+// tell offers the event to the user's readers, unless that was done. A reader
+// whose queue is full leaves the maps; it comes back by catching up.
+func (h *Hub) tell(m *member, e *logged) {
+	if m.told == e.position {
+		return
+	}
+	m.told = e.position
+	f := e.frame(m.user)
+	for i := len(m.readers) - 1; i >= 0; i-- {
+		if !m.readers[i].offer(f, h.Limits.QueueFrames, h.Limits.QueueBytes) {
+			h.Metrics.overflows.Inc()
+			h.detach(m.readers[i])
+		}
+	}
+}
+
+// enter puts a reader into the maps with what is known of its user. An older
+// snapshot never replaces newer knowledge. mu must be held.
+func (h *Hub) enter(known *member, r *reader) {
+	m := h.members[known.user]
+	switch {
+	case m == nil:
+		m = known
+		h.members[m.user] = m
+		h.indexAll(m)
+	case known.known > max(m.known, h.position):
+		h.unindexAll(m)
+		m.known, m.topics = known.known, known.topics
+		h.indexAll(m)
+	}
+	m.readers = append(m.readers, r)
+	r.member = m
+}
+
+// detach takes a reader out of the maps, and its user with the last of them. mu
+// must be held.
+func (h *Hub) detach(r *reader) {
+	m := r.member
+	if m == nil {
+		return
+	}
+	r.member = nil
+	for i, other := range m.readers {
+		if other == r {
+			last := len(m.readers) - 1
+			m.readers[i], m.readers[last] = m.readers[last], nil
+			m.readers = m.readers[:last]
+			break
+		}
+	}
+	if len(m.readers) == 0 && h.members[m.user] == m {
+		delete(h.members, m.user)
+		h.unindexAll(m)
+	}
+}
+
+func (h *Hub) index(m *member, topic events.Topic, ms *membership) {
+	of := h.topics[topic]
+	if of == nil {
+		of = make(map[*member]*membership)
+		h.topics[topic] = of
+	}
+	of[m] = ms
+}
+
+func (h *Hub) indexAll(m *member) {
+	for topic, ms := range m.topics {
+		h.index(m, topic, ms)
+	}
+}
+
+func (h *Hub) unindexAll(m *member) {
+	for topic := range m.topics {
+		delete(h.topics[topic], m)
+		if len(h.topics[topic]) == 0 {
+			delete(h.topics, topic)
+		}
+	}
+}

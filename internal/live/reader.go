@@ -1,0 +1,80 @@
+package live
+
+import (
+	"sync"
+
+	"github.com/tidings-io/tidings/internal/events"
+)
+
+// reader is a follower's place in the hub: the frames that wait for it. The hub
+// offers, the follower takes; neither waits for the other.
+type reader struct {
+	member *member // guarded by the hub's lock
+
+	wake chan struct{} // holds a token when there is something to take
+
+	mu     sync.Mutex
+	cursor events.Position // everything up to here was queued, or was told before
+	queue  []*Frame
+	bytes  int
+	lost   bool  // the queue overflowed and was dropped
+	ended  error // the hub ended
+}
+
+func newReader(cursor events.Position) *reader {
+	return &reader{cursor: cursor, wake: make(chan struct{}, 1)}
+}
+
+// offer queues a frame unless it is at or below the cursor. It answers false when
+// the reader's queue is full: then the queue is gone and the reader must be taken
+// out of the maps. One frame is always taken, however large.
+func (r *reader) offer(f *Frame, maxFrames, maxBytes int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f.Position <= r.cursor {
+		return true
+	}
+	if n := len(r.queue); n > 0 && (n >= maxFrames || r.bytes+f.size() > maxBytes) {
+		r.queue, r.bytes, r.lost = nil, 0, true
+		r.signal()
+		return false
+	}
+	r.queue = append(r.queue, f)
+	r.bytes += f.size()
+	r.cursor = f.Position
+	r.signal()
+	return true
+}
+
+// take appends what waits to frames. After lost, or an error, nothing more comes.
+func (r *reader) take(frames []*Frame) (_ []*Frame, lost bool, ended error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	frames = append(frames, r.queue...)
+	clear(r.queue) // so that a reader at rest holds on to no frame
+	r.queue, r.bytes = r.queue[:0], 0
+	return frames, r.lost, r.ended
+}
+
+// rest lets go of the queue's memory until it is needed again.
+func (r *reader) rest() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.queue) == 0 {
+		r.queue = nil
+	}
+}
+
+func (r *reader) end(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = err
+	r.signal()
+}
+
+func (r *reader) signal() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
