@@ -20,11 +20,15 @@ type Node struct {
 	Registerer prometheus.Registerer
 }
 
-// Run opens the log in Dir and serves it on the listener until ctx ends.
-func (n Node) Run(ctx context.Context, listener net.Listener) error {
+// Run opens the log in Dir and serves it on the listener until ctx ends. Opened,
+// if not nil, is called when the log is open.
+func (n Node) Run(ctx context.Context, listener net.Listener, opened func()) error {
 	log, err := eventlog.Open(n.Dir, eventlog.Options{Logger: n.Logger})
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the event log in %s: %w", n.Dir, err), listener.Close())
+	}
+	if opened != nil {
+		opened()
 	}
 	err = node.New(log, node.Options{Registerer: n.Registerer, Logger: n.Logger}).Serve(ctx, listener)
 	return errors.Join(err, log.Close())

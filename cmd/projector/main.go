@@ -1,0 +1,15 @@
+// Command projector keeps the read model: it folds the log into Postgres. One
+// works; further ones stand by.
+package main
+
+import (
+	"os"
+
+	"github.com/tidings-io/tidings/internal/process"
+)
+
+func main() {
+	os.Exit(process.Main(&process.ProjectorCommand{}, "projector",
+		"Folds Tidings' log into the read model in PostgreSQL. One works; further ones stand by and take over.",
+		os.Args[1:], os.Stderr))
+}

@@ -1,0 +1,25 @@
+// Command tidings runs everything in one process (tidings dev) and is the
+// operator's tool.
+package main
+
+import (
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/tidings-io/tidings/internal/process"
+)
+
+type cli struct {
+	Config kong.ConfigFlag `help:"JSON file with values for flags; flags and environment win." placeholder:"FILE"`
+
+	Dev      process.DevCommand      `cmd:"" help:"Run everything in one process: event store, Postgres, API, projector, page."`
+	Node     process.NodeCommand     `cmd:"" help:"Run the embedded event store as a process of its own."`
+	Postgres process.PostgresCommand `cmd:"" help:"Run a private Postgres and print its address."`
+	Import   importCmd               `cmd:"" help:"Replay a workload through the HTTP API, and verify what came of it."`
+	Workload workloadCmd             `cmd:"" help:"Write a generated workload with its expected outcome."`
+}
+
+func main() {
+	os.Exit(process.Main(&cli{}, "tidings", "An event-sourced notification backend.", os.Args[1:], os.Stderr))
+}

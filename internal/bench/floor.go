@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// floorCommand serves the floor: a publish goes straight to the reader's
+// channel. Nothing is kept, nothing can be resumed.
+type floorCommand struct{}
+
+// Run serves until ctx ends.
+func (floorCommand) Run(ctx context.Context) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	f := &floor{readers: map[string]chan []byte{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/users/{user}/inbox/stream", f.stream)
+	mux.HandleFunc("POST /v1/notifications", f.publish)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	context.AfterFunc(ctx, func() { _ = server.Close() }) // Serve tells
+	fmt.Println("ready http://" + listener.Addr().String())
+	_ = server.Serve(listener) // ends by Close
+	return nil
+}
+
+type floor struct {
+	mu      sync.Mutex
+	readers map[string]chan []byte
+}
+
+func (f *floor) stream(w http.ResponseWriter, r *http.Request) {
+	frames := make(chan []byte, 64)
+	f.mu.Lock()
+	f.readers["user:"+r.PathValue("user")] = frames
+	f.mu.Unlock()
+	flush := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	_, _ = w.Write([]byte("event: connected\ndata: {}\n\n"))
+	_ = flush.Flush()
+	for {
+		select {
+		case frame := <-frames:
+			_, _ = w.Write(frame)
+			_ = flush.Flush()
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+func (f *floor) publish(w http.ResponseWriter, r *http.Request) {
+	var n struct {
+		To          []string
+		Title, Body string
+	}
+	if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
+		http.Error(w, strings.ToLower(err.Error()), http.StatusBadRequest)
+		return
+	}
+	data, _ := json.Marshal(map[string]string{"title": n.Title, "body": n.Body}) // strings always marshal
+	f.mu.Lock()
+	frames := f.readers[n.To[0]]
+	f.mu.Unlock()
+	if frames != nil {
+		frames <- fmt.Appendf(nil, "event: message\ndata: %s\n\n", data)
+	}
+	w.WriteHeader(http.StatusAccepted)
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// importing replays a generated history, and verifies what came of it.
+func (b *bench) importing(ctx context.Context, binary string, r *report) error {
+	dir, err := os.MkdirTemp("", "tidings-bench-workload-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // leaves at worst a temporary directory
+	file := filepath.Join(dir, "workload.ndjson")
+	if out, err := exec.CommandContext(ctx, binary, "workload", "--seed", "1", "--out", file).CombinedOutput(); err != nil {
+		return fmt.Errorf("generate: %w: %s", err, out)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	lines := float64(bytes.Count(text, []byte("\n")))
+	var took, verified []time.Duration
+	for n := range b.Runs {
+		fmt.Fprintf(os.Stderr, "import: run %d of %d\n", n+1, b.Runs)
+		imported, both, err := importOnce(ctx, binary, file)
+		if err != nil {
+			return err
+		}
+		took, verified = append(took, imported), append(verified, both)
+	}
+	r.section("Import of a generated history (`tidings workload --seed 1`)",
+		"Each line a request of its own over HTTP, durable before it is answered, in the file's order where it matters; then every inbox is read back and compared.",
+		"", "lines", "lines/s", "import", "import and verify")
+	seconds := func(d time.Duration) float64 { return d.Seconds() }
+	r.row("Tidings", fmt.Sprintf("%.0f", lines),
+		median(took, func(d time.Duration) float64 { return lines / d.Seconds() }).String("%.0f"),
+		median(took, seconds).String("%.1f s"), median(verified, seconds).String("%.1f s"))
+	return nil
+}
+
+func importOnce(ctx context.Context, binary, file string) (imported, verified time.Duration, err error) {
+	s, err := start(ctx, binary, "dev", "--data", "data", "--listen", "127.0.0.1:0", "--store-listen", "127.0.0.1:0")
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() {
+		if stopped := s.stop(); err == nil {
+			err = stopped
+		}
+	}()
+	run := func(args ...string) (time.Duration, error) {
+		began := time.Now()
+		out, err := exec.CommandContext(ctx, binary, append([]string{"import", file, "--url", s.URL}, args...)...).CombinedOutput()
+		if err != nil {
+			return 0, fmt.Errorf("import: %w: %s", err, out)
+		}
+		return time.Since(began), nil
+	}
+	if imported, err = run(); err != nil {
+		return 0, 0, err
+	}
+	// The second run finds everything done and only verifies.
+	verified, err = run("--verify", file+".expected.json")
+	return imported, imported + verified, err
+}

@@ -1,0 +1,87 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/httpapi"
+	"github.com/tidings-io/tidings/internal/live"
+	"github.com/tidings-io/tidings/internal/queries"
+	"github.com/tidings-io/tidings/web"
+)
+
+// API serves commands, queries and streams.
+type API struct {
+	*Connections
+	Logger   *slog.Logger
+	Registry *prometheus.Registry
+}
+
+// Run serves on the listener until ctx ends, and then drains. Neither the store
+// nor the database needs to be there when it begins; serving, if not nil, is
+// called once the hub follows the log.
+func (a API) Run(ctx context.Context, listener net.Listener, serving func()) error {
+	reads := queries.New(a.Pool, queries.Options{Logger: a.Logger})
+	hub := &live.Hub{
+		Source: a.Store, History: reads.Snapshot, Logger: a.Logger, Metrics: live.NewMetrics(a.Registry),
+		Start: func(ctx context.Context) (events.Position, error) {
+			at, _, err := reads.Checkpoint(ctx)
+			return at, err
+		},
+	}
+	// Streams end first, then the requests under way, then what they work with.
+	drain, drained := context.WithCancel(context.WithoutCancel(ctx))
+	defer drained()
+	parts, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	handler, err := httpapi.New(httpapi.Config{
+		Store: a.Store, Log: a.Store, Reads: reads, Hub: hub, Console: web.Console(),
+		Stream: httpapi.StreamOptions{Drain: drain},
+		Ready:  a.checks(hub, reads), Logger: a.Logger, Registerer: a.Registry, Gatherer: a.Registry,
+	})
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return hub.Run(parts) })
+	g.Go(func() error { return reads.Run(parts) })
+	g.Go(func() error {
+		defer stop()
+		return httpapi.Serve(ctx, listener, handler, drained, a.Logger)
+	})
+	if serving != nil {
+		g.Go(func() error {
+			if until(ctx, hub.Ready) {
+				serving()
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (a API) checks(hub *live.Hub, reads *queries.Queries) []httpapi.Check {
+	return []httpapi.Check{
+		{Name: "eventstore", Ask: func(ctx context.Context) error {
+			_, err := a.Store.Head(ctx)
+			return err
+		}},
+		{Name: "database", Ask: func(ctx context.Context) error {
+			_, belongs, err := reads.Checkpoint(ctx)
+			if err != nil {
+				return err
+			}
+			if name, err := a.Store.Name(ctx); err == nil && name != belongs {
+				return fmt.Errorf("the read model is of the event store %s, not of %s", belongs, name)
+			}
+			return nil
+		}},
+		{Name: "live", Ask: func(context.Context) error { return hub.Ready() }},
+	}
+}

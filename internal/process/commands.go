@@ -1,0 +1,168 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/alecthomas/kong"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/tidings-io/tidings/internal/httpapi"
+)
+
+// APICommand is the program api.
+type APICommand struct {
+	Config kong.ConfigFlag `help:"JSON file with values for flags; flags and environment win." placeholder:"FILE"`
+	LogFlags
+	ConnectFlags
+	Listen   string `help:"Address to serve HTTP on." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
+	Insecure bool   `help:"Listen on an address that others can reach, though there is no access control." env:"TIDINGS_INSECURE"`
+}
+
+// Run serves until told to stop.
+func (c *APICommand) Run(ctx context.Context) (err error) {
+	listener, err := listen(ctx, c.Listen, c.Insecure)
+	if err != nil {
+		return err
+	}
+	registry := newRegistry()
+	connections, err := Connect(ctx, c.EventStoreURL, c.DatabaseURL, c.Logger(), registry)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, connections.Close()) }()
+	api := API{Connections: connections, Logger: c.Logger(), Registry: registry}
+	return api.Run(ctx, listener, func() { ready(listener) })
+}
+
+// FanoutFlags say how notifications reach inboxes.
+type FanoutFlags struct {
+	FanoutStoreLimit int `help:"Subscribers up to which a topic's notifications are stored per recipient; above it they are joined when read." default:"1000" env:"TIDINGS_FANOUT_STORE_LIMIT"`
+}
+
+// Validate refuses what means nothing.
+func (f FanoutFlags) Validate() error {
+	if f.FanoutStoreLimit < 0 {
+		return errors.New("--fanout-store-limit must not be negative")
+	}
+	return nil
+}
+
+// ProjectorCommand is the program projector.
+type ProjectorCommand struct {
+	Config kong.ConfigFlag `help:"JSON file with values for flags; flags and environment win." placeholder:"FILE"`
+	LogFlags
+	ConnectFlags
+	FanoutFlags
+	Listen   string `help:"Address to serve health and metrics on." default:"127.0.0.1:8081" env:"TIDINGS_LISTEN"`
+	Insecure bool   `help:"Listen on an address that others can reach, though there is no access control." env:"TIDINGS_INSECURE"`
+}
+
+// Run projects until told to stop.
+func (c *ProjectorCommand) Run(ctx context.Context) (err error) {
+	listener, err := listen(ctx, c.Listen, c.Insecure)
+	if err != nil {
+		return err
+	}
+	registry := newRegistry()
+	connections, err := Connect(ctx, c.EventStoreURL, c.DatabaseURL, c.Logger(), registry)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, connections.Close()) }()
+	projector := Projector{
+		Store: connections.Store, DatabaseURL: c.DatabaseURL, StoreLimit: c.FanoutStoreLimit, Logger: c.Logger(), Registry: registry,
+	}
+	ready(listener)
+	return projector.Run(ctx, listener)
+}
+
+// DevCommand is `tidings dev`.
+type DevCommand struct {
+	LogFlags
+	FanoutFlags
+	Data        string `help:"Directory of all data, made when missing." default:"./data" env:"TIDINGS_DATA"`
+	Listen      string `help:"Address to serve HTTP on; loopback only, as there is no access control." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
+	StoreListen string `help:"Address of the embedded event store; loopback only." default:"127.0.0.1:2113" env:"TIDINGS_STORE_LISTEN"`
+}
+
+// Run serves until told to stop.
+func (c *DevCommand) Run(ctx context.Context) error {
+	data, err := filepath.Abs(c.Data)
+	if err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	listener, err := listen(ctx, c.Listen, false)
+	if err != nil {
+		return err
+	}
+	storeListener, err := listen(ctx, c.StoreListen, false)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	logger := c.Logger()
+	logger.Info("development mode: no access control, loopback only", "data", data)
+	dev := Dev{Dir: data, StoreLimit: c.FanoutStoreLimit, Logger: logger, Registry: newRegistry()}
+	return dev.Run(ctx, listener, storeListener, func() { ready(listener) })
+}
+
+// NodeCommand is `tidings node`.
+type NodeCommand struct {
+	LogFlags
+	Data     string `help:"Directory of the log, made when missing." default:"./data/eventstore" env:"TIDINGS_NODE_DATA"`
+	Listen   string `help:"Address to serve the event store's protocol on." default:"127.0.0.1:2113" env:"TIDINGS_NODE_LISTEN"`
+	Insecure bool   `help:"Listen on an address that others can reach, though there is no access control." env:"TIDINGS_INSECURE"`
+}
+
+// Run serves until told to stop.
+func (c *NodeCommand) Run(ctx context.Context) error {
+	listener, err := listen(ctx, c.Listen, c.Insecure)
+	if err != nil {
+		return err
+	}
+	node := Node{Dir: c.Data, Logger: c.Logger()}
+	return node.Run(ctx, listener, func() { fmt.Println("ready " + storeURL(listener)) })
+}
+
+// PostgresCommand is `tidings postgres`.
+type PostgresCommand struct {
+	LogFlags
+	Data string `help:"Directory of the server, made when missing." default:"./data/postgres" env:"TIDINGS_POSTGRES_DATA"`
+}
+
+// Run keeps a Postgres on 127.0.0.1 until told to stop, and prints its URL.
+func (c *PostgresCommand) Run(ctx context.Context) error {
+	data, err := filepath.Abs(c.Data)
+	if err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	return Postgres{Dir: data, TCP: true, Logger: c.Logger()}.Run(ctx, func(url string) { fmt.Println(url) })
+}
+
+func listen(ctx context.Context, address string, insecure bool) (net.Listener, error) {
+	if err := httpapi.CheckListen(address, insecure); err != nil {
+		return nil, err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%w (is something else running there? choose another address with --listen)", err)
+	}
+	return listener, nil
+}
+
+// ready prints the one line that tells a caller where the program serves.
+func ready(listener net.Listener) {
+	fmt.Fprintf(os.Stdout, "ready http://%s\n", listener.Addr())
+}
+
+// newRegistry has what every process tells of itself.
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
+}

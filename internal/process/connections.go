@@ -1,0 +1,78 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tidings-io/tidings/internal/commands"
+	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/eventstore/esdb"
+)
+
+// Connections are a process's event store and database. Neither needs to be
+// there yet: both are connected to when first used, and again whenever they
+// come back.
+type Connections struct {
+	Store *Store
+	Pool  *pgxpool.Pool
+}
+
+// Connect checks both addresses and opens nothing else.
+func Connect(ctx context.Context, storeURL, databaseURL string, logger *slog.Logger, registerer prometheus.Registerer) (*Connections, error) {
+	store, err := esdb.Open(storeURL, esdb.Options{Logger: logger, Registerer: registerer})
+	if err != nil {
+		return nil, fmt.Errorf("event store address: %w", err)
+	}
+	pool, err := pgxpool.New(ctx, databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("database address: %w", err)
+	}
+	return &Connections{Store: &Store{Store: store}, Pool: pool}, nil
+}
+
+// Close gives both back.
+func (c *Connections) Close() error {
+	c.Pool.Close()
+	if err := c.Store.Close(); err != nil {
+		return fmt.Errorf("close the event store's client: %w", err)
+	}
+	return nil
+}
+
+// Store is the event store of a log that has a name: nothing is appended before
+// the StoreNamed that identifies it.
+type Store struct {
+	*esdb.Store
+	name atomic.Pointer[uuid.UUID]
+}
+
+// Append names the store if that has not been done, and then appends.
+func (s *Store) Append(
+	ctx context.Context, stream events.StreamName, expected events.Expected, evs ...events.Proposed,
+) (events.Appended, error) {
+	if _, err := s.Name(ctx); err != nil {
+		// Only the name was at stake: of the caller's events nothing was written.
+		return events.Appended{}, fmt.Errorf("%w: %w", events.ErrStoreUnavailable, err)
+	}
+	return s.Store.Append(ctx, stream, expected, evs...)
+}
+
+// Name is the log's identity; an empty store is given one.
+func (s *Store) Name(ctx context.Context) (uuid.UUID, error) {
+	if name := s.name.Load(); name != nil {
+		return *name, nil
+	}
+	md := events.Metadata{CommandID: uuid.New(), Attempt: uuid.New(), Actor: "tidings"}
+	receipt, err := commands.Handle(ctx, s.Store, md, commands.NameStore{ID: uuid.New()})
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("identify the event store: %w", err)
+	}
+	s.name.Store(&receipt.State.ID)
+	return receipt.State.ID, nil
+}

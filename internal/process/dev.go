@@ -1,0 +1,84 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidings-io/tidings/internal/projections"
+)
+
+// Dev is everything in one process: node, Postgres, projector and API, joined
+// as they are on many machines.
+type Dev struct {
+	Dir        string // of all data
+	StoreLimit int    // see projections.Inbox
+	Logger     *slog.Logger
+	Registry   *prometheus.Registry
+}
+
+// Run serves until ctx ends: HTTP on one listener, the event store's protocol on
+// the other. Ready is called once the API serves and the projection runs.
+func (d Dev) Run(ctx context.Context, listener, storeListener net.Listener, ready func()) error {
+	// What the applications stand on outlives them.
+	ground, sink := context.WithCancel(context.WithoutCancel(ctx))
+	defer sink()
+	base, ground := errgroup.WithContext(ground)
+	databaseURL := make(chan string, 1)
+	node := Node{Dir: filepath.Join(d.Dir, "eventstore"), Logger: d.Logger, Registerer: d.Registry}
+	database := Postgres{Dir: filepath.Join(d.Dir, "postgres"), Logger: d.Logger}
+	base.Go(func() error { return node.Run(ground, storeListener, nil) })
+	base.Go(func() error { return database.Run(ground, func(url string) { databaseURL <- url }) })
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(ground, stop)() // what stands on nothing ends
+	var err error
+	select {
+	case url := <-databaseURL:
+		err = d.applications(ctx, listener, storeURL(storeListener), url, ready)
+	case <-ctx.Done():
+		err = listener.Close()
+	}
+	sink()
+	return errors.Join(err, base.Wait())
+}
+
+func storeURL(listener net.Listener) string {
+	return fmt.Sprintf("esdb://%s?tls=false", listener.Addr())
+}
+
+func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, databaseURL string, ready func()) (err error) {
+	connections, err := Connect(ctx, storeURL, databaseURL, d.Logger, d.Registry)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, connections.Close()) }()
+	inbox := Projector{
+		Store: connections.Store, DatabaseURL: databaseURL, StoreLimit: d.StoreLimit, Logger: d.Logger, Registry: d.Registry,
+	}.inbox()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return inbox.Run(ctx) })
+	g.Go(func() error {
+		return API{Connections: connections, Logger: d.Logger, Registry: d.Registry}.Run(ctx, listener, func() {
+			if until(ctx, func() error { return begun(inbox) }) {
+				ready()
+			}
+		})
+	})
+	return g.Wait()
+}
+
+// begun is nil once the projection works, or has found that it cannot.
+func begun(inbox *projections.Inbox) error {
+	if inbox.Status().State == projections.StateHalted {
+		return nil
+	}
+	return healthy(inbox)
+}

@@ -1,0 +1,66 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// LogFlags say what is logged, to standard error.
+type LogFlags struct {
+	LogLevel  slog.Level `help:"Least level logged: debug, info, warn or error." default:"info" env:"TIDINGS_LOG_LEVEL"`
+	LogFormat string     `help:"How: text or json." enum:"text,json" default:"text" env:"TIDINGS_LOG_FORMAT"`
+}
+
+// Logger logs as the flags say.
+func (f LogFlags) Logger() *slog.Logger {
+	options := &slog.HandlerOptions{Level: f.LogLevel}
+	if f.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// ConnectFlags say where a process of its own finds the others.
+type ConnectFlags struct {
+	EventStoreURL string `name:"eventstore-url" help:"Event store, as its clients write it." default:"esdb://127.0.0.1:2113?tls=false" env:"EVENTSTORE_URL"`
+	DatabaseURL   string `name:"database-url" help:"PostgreSQL of the read model; tidings postgres runs one." required:"" env:"DATABASE_URL"`
+}
+
+// Exit statuses: done, failed, wrong usage.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// Main parses arguments into cli (a kong grammar whose commands, or itself, have
+// Run(context.Context) error) and runs it until it is done or told to stop by
+// SIGINT or SIGTERM; a second signal ends it at once. It answers the exit status.
+func Main(cli any, name, description string, args []string, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // from then on signals kill
+
+	parser, err := kong.New(cli, kong.Name(name), kong.Description(description), kong.UsageOnError(),
+		kong.Configuration(kong.JSON), kong.Writers(os.Stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)))
+	if err != nil {
+		panic(err) // a mistake in the grammar
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %s\nTry %s --help.\n", name, err, name)
+		return exitUsage
+	}
+	if err := parsed.Run(); err != nil && !(errors.Is(err, context.Canceled) && ctx.Err() != nil) {
+		fmt.Fprintf(stderr, "%s: %s\n", name, err)
+		return exitFailed
+	}
+	return 0
+}

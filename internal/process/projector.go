@@ -1,0 +1,66 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidings-io/tidings/internal/httpapi"
+	"github.com/tidings-io/tidings/internal/projections"
+)
+
+// Projector keeps the read model.
+type Projector struct {
+	Store       *Store
+	DatabaseURL string
+	StoreLimit  int // see projections.Inbox
+	Logger      *slog.Logger
+	Registry    *prometheus.Registry
+}
+
+func (p Projector) inbox() *projections.Inbox {
+	return &projections.Inbox{
+		DatabaseURL: p.DatabaseURL, Source: p.Store, StoreID: p.Store.Name, StoreLimit: p.StoreLimit,
+		BatchDelay: projections.DefaultBatchDelay, Logger: p.Logger, Metrics: projections.NewMetrics(p.Registry),
+	}
+}
+
+// Run projects until ctx ends; the listener serves health and metrics.
+func (p Projector) Run(ctx context.Context, listener net.Listener) error {
+	inbox := p.inbox()
+	health := httpapi.Health(p.Registry, httpapi.Check{Name: "inbox", Ask: func(context.Context) error { return healthy(inbox) }})
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return inbox.Run(ctx) })
+	g.Go(func() error { return httpapi.Serve(ctx, listener, health, nil, p.Logger) })
+	return g.Wait()
+}
+
+// healthy is nil while the projection applies events, or stands by.
+func healthy(inbox *projections.Inbox) error {
+	status := inbox.Status()
+	switch status.State {
+	case projections.StateRunning, projections.StateStandby:
+		return nil
+	default:
+		return errors.New(string(status.State) + ": " + status.Reason)
+	}
+}
+
+// until asks again and again, and says whether the answer was nil before ctx ended.
+func until(ctx context.Context, ask func() error) bool {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for ask() != nil {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
+}
