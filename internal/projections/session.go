@@ -1,0 +1,139 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tidings-io/tidings/internal/events"
+)
+
+const (
+	// standbyEvery is how often a runner standing by asks for the lock.
+	standbyEvery = 500 * time.Millisecond
+	// idleEvery is how often an idle runner writes down how far it has read, and
+	// sees whether its connection is alive.
+	idleEvery = time.Second
+)
+
+// session is one life of a connection: take the lock on it, apply events through
+// it. Lock and rows go through the same one, so a runner that has lost its lock
+// cannot write.
+func (p *Inbox) session(ctx context.Context, config *pgx.ConnConfig) error {
+	if err := Migrate(ctx, p.DatabaseURL); err != nil {
+		return err
+	}
+	conn, err := connect(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer disconnect(ctx, conn)
+	if err := p.awaitLock(ctx, conn); err != nil {
+		return err
+	}
+	w := &writer{conn: conn, storeLimit: p.StoreLimit, metrics: p.metrics, applied: p.reached}
+	err = p.resume(ctx, w)
+	if err == nil {
+		err = p.follow(ctx, w)
+	}
+	var stop *unappliable
+	if errors.As(err, &stop) {
+		return p.halt(ctx, conn, stop)
+	}
+	return err
+}
+
+// awaitLock stands by until this is the one runner.
+func (p *Inbox) awaitLock(ctx context.Context, conn *pgx.Conn) error {
+	for {
+		var mine bool
+		if err := one(ctx, conn, sqlLockTry, []any{inboxName}, &mine); err != nil {
+			return fmt.Errorf("ask for the projector's lock: %w", err)
+		}
+		if mine {
+			return nil
+		}
+		p.enter(StateStandby, "another projector holds the lock")
+		if err := p.seeCheckpoint(ctx, conn); err != nil {
+			return err
+		}
+		if !sleep(ctx, standbyEvery/2+rand.N(standbyEvery)) { //nolint:gosec // jitter is no secret
+			return ctx.Err() //nolint:wrapcheck // our own end
+		}
+	}
+}
+
+// follow applies what the source yields.
+func (p *Inbox) follow(ctx context.Context, w *writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	feed := newFeed(p.BatchEvents, p.BatchBytes)
+	var reader sync.WaitGroup
+	defer reader.Wait()
+	defer cancel()
+	reader.Go(func() { feed.fill(ctx, p.Source, w.position) })
+
+	p.enter(StateRunning, "")
+	p.logger.Info("the projection runs", "position", w.position)
+	idle := idler{through: w.position}
+	for {
+		s, err := feed.take(ctx, idleEvery)
+		if err != nil {
+			return err
+		}
+		began := time.Now()
+		idle.through = max(idle.through, s.through)
+		if len(s.events) == 0 {
+			err = idle.step(ctx, w)
+		} else {
+			p.lag.behind(s.events[0].At)
+			err = w.apply(ctx, s)
+		}
+		if err != nil {
+			return err
+		}
+		p.lag.applied(w.position, feed, s.caughtUp)
+		feed.gather(ctx, began.Add(p.BatchDelay))
+	}
+}
+
+// idler does what is due while there are no events.
+type idler struct {
+	through events.Position // how far the log has been read
+	last    time.Time
+}
+
+func (i *idler) step(ctx context.Context, w *writer) error {
+	if time.Since(i.last) < idleEvery {
+		return nil
+	}
+	i.last = time.Now()
+	if i.through > w.position {
+		return w.apply(ctx, span{through: i.through})
+	}
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	if err := w.conn.Ping(ctx); err != nil {
+		return fmt.Errorf("see whether Postgres is there: %w", err)
+	}
+	return nil
+}
+
+// one runs a statement that answers one row, within a deadline.
+func one(ctx context.Context, conn *pgx.Conn, sql string, args []any, into ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	return conn.QueryRow(ctx, sql, args...).Scan(into...) //nolint:wrapcheck // wrapped by the caller
+}
+
+// exec runs a statement within a deadline.
+func exec(ctx context.Context, conn *pgx.Conn, sql string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	_, err := conn.Exec(ctx, sql, args...)
+	return err //nolint:wrapcheck // wrapped by the caller
+}

@@ -1,0 +1,52 @@
+package projections
+
+import (
+	"embed"
+	"fmt"
+)
+
+//go:embed sql/*.sql
+var statements embed.FS
+
+// Each statement is in the file of its name.
+var (
+	sqlLockTry = statement("lock_try")
+
+	sqlCheckpointBegin  = statement("checkpoint_begin")
+	sqlCheckpointRead   = statement("checkpoint_read")
+	sqlCheckpointLock   = statement("checkpoint_lock")
+	sqlCheckpointMove   = statement("checkpoint_move")
+	sqlCheckpointHalt   = statement("checkpoint_halt")
+	sqlCheckpointResume = statement("checkpoint_resume")
+
+	sqlUsersKnown         = statement("users_known")
+	sqlUsersAdd           = statement("users_add")
+	sqlTopicsKnown        = statement("topics_known")
+	sqlTopicsAdd          = statement("topics_add")
+	sqlTopicsChange       = statement("topics_change")
+	sqlPeriodsKnown       = statement("periods_known")
+	sqlPeriodsClose       = statement("periods_close")
+	sqlPeriodsAdd         = statement("periods_add")
+	sqlNotificationsKnown = statement("notifications_known")
+
+	sqlNotificationsAdd     = statement("notifications_add")
+	sqlNotificationsRetract = statement("notifications_retract")
+	sqlRetractionsAdd       = statement("retractions_add")
+	sqlTopicTargetsAdd      = statement("topic_targets_add")
+	sqlUserTargetsAdd       = statement("user_targets_add")
+	sqlInboxAddUsers        = statement("inbox_add_users")
+	sqlInboxAddMembers      = statement("inbox_add_members")
+	sqlInboxAddBoth         = statement("inbox_add_both")
+
+	sqlChangesAdd  = statement("changes_add")
+	sqlMarksChange = statement("marks_change")
+	sqlWake        = statement("wake")
+)
+
+func statement(name string) string {
+	text, err := statements.ReadFile("sql/" + name + ".sql")
+	if err != nil {
+		panic(fmt.Sprintf("projections: no statement %s: %v", name, err))
+	}
+	return string(text)
+}

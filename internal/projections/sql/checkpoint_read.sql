@@ -1,0 +1,3 @@
+select store_id, position
+from projections
+where name = $1

@@ -1,0 +1,11 @@
+-- Notifications with several targets: whoever is reached twice has it once.
+insert into inbox (user_id, position)
+select p.user_id, t.position
+from unnest($1::bigint[], $2::bigint[], $3::smallint[]) as t (topic_id, position, severity)
+join periods p on p.topic_id = t.topic_id
+              and p.until_position > t.position
+              and p.from_position < t.position
+              and p.min_severity <= t.severity
+union
+select user_id, position
+from unnest($4::bigint[], $5::bigint[]) as u (user_id, position)

@@ -1,0 +1,3 @@
+insert into users (name)
+select unnest($1::text[])
+returning name, user_id

@@ -1,0 +1,3 @@
+select name, user_id
+from users
+where name = any ($1::text[])
