@@ -2,6 +2,8 @@ package queries_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,29 +43,41 @@ func compare(ctx context.Context, t *rapid.T, q *queries.Queries, m *model) {
 		compareCounts(ctx, t, q, m, user)
 		compareMissed(ctx, t, q, m, user)
 		compareNewest(ctx, t, q, m, user)
+		compareSubscriptions(ctx, t, q, m, user)
+	}
+	compareNotifications(ctx, t, q, m)
+	compareTopics(ctx, t, q, m)
+}
+
+// walk reads a list to its end, in pages of a random size, and wants each to be
+// of the model's position and as full as a page with a successor must be.
+func walk[T any](t *rapid.T, m *model, read func(limit int, cursor string) (queries.Page[T], error)) []T {
+	size := rapid.IntRange(1, 7).Draw(t, "limit")
+	var all []T
+	for cursor := ""; ; {
+		page, err := read(size, cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.Position != m.position {
+			t.Fatalf("a page at %s, want %s", page.Position, m.position)
+		}
+		if full := len(page.Items) == size; len(page.Items) > size || page.NextCursor != "" && !full || cursor != "" && len(page.Items) == 0 {
+			t.Fatalf("a page of %d with %d items and next cursor %q", size, len(page.Items), page.NextCursor)
+		}
+		all = append(all, page.Items...)
+		if cursor = page.NextCursor; cursor == "" {
+			return all
+		}
 	}
 }
 
 func comparePages(ctx context.Context, t *rapid.T, q *queries.Queries, m *model, user events.User) {
 	for _, ask := range asks(user) {
-		ask.Limit = rapid.IntRange(1, 7).Draw(t, "limit")
-		var got []inbox.Item
-		for {
-			page, err := q.Inbox(ctx, ask, queries.AtLeast(m.position))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if page.Position != m.position {
-				t.Fatalf("the inbox of %s is at %s, want %s", user, page.Position, m.position)
-			}
-			if page.NextCursor != "" && len(page.Items) != ask.Limit || page.NextCursor == "" && ask.Cursor != "" && len(page.Items) == 0 {
-				t.Fatalf("a page of %d with %d items and next cursor %q", ask.Limit, len(page.Items), page.NextCursor)
-			}
-			got = append(got, page.Items...)
-			if ask.Cursor = page.NextCursor; ask.Cursor == "" {
-				break
-			}
-		}
+		got := walk(t, m, func(limit int, cursor string) (queries.InboxPage, error) {
+			ask.Limit, ask.Cursor = limit, cursor
+			return q.Inbox(ctx, ask, queries.AtLeast(m.position))
+		})
 		if diff := cmp.Diff(got, m.inbox(ask, now), same); diff != "" {
 			t.Fatalf("%+v: got -, want +\n%s", ask, diff)
 		}
@@ -151,4 +165,83 @@ func compareNewest(ctx context.Context, t *rapid.T, q *queries.Queries, m *model
 	if len(got.Entries) != len(want) || got.Through != m.position {
 		t.Fatalf("newest %d of %s: got %+v, want reversed %+v", ask.Newest, user, got, want)
 	}
+}
+
+func compareSubscriptions(ctx context.Context, t *rapid.T, q *queries.Queries, m *model, user events.User) {
+	got := walk(t, m, func(limit int, cursor string) (queries.Page[queries.Subscription], error) {
+		return q.Subscriptions(ctx, user, limit, cursor, queries.AtLeast(m.position))
+	})
+	var want []queries.Subscription
+	for topic, p := range m.subs[user] {
+		want = append(want, queries.Subscription{Topic: topic, Since: p.Since, MinSeverity: p.MinSeverity})
+	}
+	slices.SortFunc(want, func(a, b queries.Subscription) int { return strings.Compare(string(a.Topic), string(b.Topic)) })
+	if diff := cmp.Diff(got, want, same); diff != "" {
+		t.Fatalf("subscriptions of %s: got -, want +\n%s", user, diff)
+	}
+}
+
+func compareNotifications(ctx context.Context, t *rapid.T, q *queries.Queries, m *model) {
+	for _, n := range m.order {
+		got, err := q.Notification(ctx, n.NotificationID, queries.AtLeast(m.position))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := queries.Notification{
+			ID: n.NotificationID, Status: queries.StatusPublished, Position: n.Position, To: n.To,
+			Title: n.Content.Title, Body: n.Content.Body, Data: n.Content.Data, Severity: n.Severity, Sender: n.Sender,
+			Link: n.Content.Link, PublishedAt: n.At, ExpiresAt: n.ExpiresAt, Recipients: len(n.received), Checkpoint: m.position,
+		}
+		if n.retracted {
+			want.Status = queries.StatusRetracted
+		}
+		if diff := cmp.Diff(got, want, same); diff != "" {
+			t.Fatalf("notification: got -, want +\n%s", diff)
+		}
+		reached, err := q.Recipients(ctx, n.NotificationID, queries.AtLeast(m.position))
+		if want := (queries.Recipients{Count: len(n.received), Checkpoint: m.position}); err != nil || reached != want {
+			t.Fatalf("recipients of %s: got %+v, %v, want %+v", n.NotificationID, reached, err, want)
+		}
+	}
+}
+
+func compareTopics(ctx context.Context, t *rapid.T, q *queries.Queries, m *model) {
+	got := walk(t, m, func(limit int, cursor string) (queries.Page[queries.Topic], error) {
+		return q.Topics(ctx, limit, cursor, queries.AtLeast(m.position))
+	})
+	var want []queries.Topic
+	for name, description := range m.described {
+		subscribers := compareSubscribers(ctx, t, q, m, name)
+		want = append(want, queries.Topic{Topic: name, Description: description, Subscribers: subscribers})
+	}
+	slices.SortFunc(want, func(a, b queries.Topic) int { return strings.Compare(string(a.Topic), string(b.Topic)) })
+	if diff := cmp.Diff(got, want, same); diff != "" {
+		t.Fatalf("topics: got -, want +\n%s", diff)
+	}
+	for _, topic := range want {
+		topic.Checkpoint = m.position
+		if got, err := q.Topic(ctx, topic.Topic, queries.AtLeast(m.position)); err != nil || got != topic {
+			t.Fatalf("topic %s: got %+v, %v, want %+v", topic.Topic, got, err, topic)
+		}
+	}
+}
+
+// compareSubscribers says how many there must be; their order is the read model's.
+func compareSubscribers(ctx context.Context, t *rapid.T, q *queries.Queries, m *model, topic events.Topic) int {
+	got := walk(t, m, func(limit int, cursor string) (queries.Page[queries.Subscriber], error) {
+		return q.Subscribers(ctx, topic, limit, cursor, queries.AtLeast(m.position))
+	})
+	var want []queries.Subscriber
+	for user, subs := range m.subs {
+		if p := subs[topic]; p != nil {
+			want = append(want, queries.Subscriber{User: user, Since: p.Since, MinSeverity: p.MinSeverity})
+		}
+	}
+	byUser := func(a, b queries.Subscriber) int { return strings.Compare(string(a.User), string(b.User)) }
+	slices.SortFunc(got, byUser)
+	slices.SortFunc(want, byUser)
+	if diff := cmp.Diff(got, want, same); diff != "" {
+		t.Fatalf("subscribers of %s: got -, want +\n%s", topic, diff)
+	}
+	return len(want)
 }

@@ -39,13 +39,8 @@ type InboxQuery struct {
 	Severity *events.Severity
 }
 
-// InboxPage is a page of an inbox, newest first. A user nobody has heard of has
-// an empty inbox.
-type InboxPage struct {
-	Items      []inbox.Item    `json:"items"`
-	NextCursor string          `json:"next_cursor"` // "" exactly when nothing follows
-	Position   events.Position `json:"position"`    // the checkpoint of the snapshot
-}
+// InboxPage is a page of an inbox, newest first.
+type InboxPage = Page[inbox.Item]
 
 var (
 	inboxPageSQL     = statement("inbox_page")
@@ -53,32 +48,24 @@ var (
 	inboxArchivedSQL = statement("inbox_page_archived")
 )
 
-// Inbox is a page of a user's inbox. Pages are stable: what is published between
-// two of them is in neither and moves nothing.
+// Inbox is a page of a user's inbox; a user nobody has heard of has an empty one.
+// Pages are stable: what is published between two of them is in neither and moves
+// nothing.
 func (q *Queries) Inbox(ctx context.Context, ask InboxQuery, demands ...AtLeast) (InboxPage, error) {
 	doing := fmt.Sprintf("read the inbox of %s", ask.User)
+	if err := limit(ask.Limit, maxLimit); err != nil {
+		return InboxPage{}, fmt.Errorf("%s: %w", doing, err)
+	}
 	below, err := inboxList.lastPosition(ask.Cursor)
 	if err != nil {
 		return InboxPage{}, fmt.Errorf("%s: %w", doing, err)
 	}
-	if err := limit(ask.Limit, maxLimit); err != nil {
-		return InboxPage{}, fmt.Errorf("%s: %w", doing, err)
-	}
 	sql, args := ask.statement(below, q.now())
-	page := InboxPage{Items: make([]inbox.Item, 0, ask.Limit)}
-	page.Position, err = q.rows(ctx, doing, demands, func(r row) error {
-		item, err := scanItem(r, ask.User)
-		page.Items = append(page.Items, item)
-		return err
-	}, sql, args...)
-	if err != nil {
-		return InboxPage{}, err
-	}
-	if len(page.Items) > ask.Limit { // one more was asked for, to see whether anything follows
-		page.Items = page.Items[:ask.Limit]
-		page.NextCursor = inboxList.cursor(page.Items[ask.Limit-1].Position.String())
-	}
-	return page, nil
+	return pageQuery[inbox.Item]{
+		doing: doing, list: inboxList, limit: ask.Limit, demands: demands, sql: sql, args: args,
+		scan: func(r row) (inbox.Item, error) { return scanItem(r, ask.User) },
+		last: func(i inbox.Item) string { return i.Position.String() },
+	}.read(ctx, q)
 }
 
 // statement picks the walk that touches the least: along the user's marks for

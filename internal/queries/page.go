@@ -1,0 +1,56 @@
+package queries
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tidings-io/tidings/internal/events"
+)
+
+// Page is a part of a list.
+type Page[T any] struct {
+	Items      []T             `json:"items"`       // never nil
+	NextCursor string          `json:"next_cursor"` // "" exactly when nothing follows
+	Position   events.Position `json:"position"`    // the checkpoint of the snapshot
+}
+
+// pageQuery is how one page of a list is read.
+type pageQuery[T any] struct {
+	doing   string
+	list    list
+	limit   int
+	demands []AtLeast
+	sql     string // gives one more than the limit where it can
+	args    []any
+	scan    func(row) (T, error)
+	last    func(T) string // what the cursor remembers
+}
+
+func (p pageQuery[T]) read(ctx context.Context, q *Queries) (Page[T], error) {
+	page := Page[T]{Items: []T{}}
+	at, err := q.rows(ctx, p.doing, p.demands, func(r row) error {
+		item, err := p.scan(r)
+		page.Items = append(page.Items, item)
+		return err
+	}, p.sql, p.args...)
+	if err != nil {
+		return Page[T]{}, err
+	}
+	page.Position = at
+	if len(page.Items) > p.limit {
+		page.Items = page.Items[:p.limit]
+		page.NextCursor = p.list.cursor(p.last(page.Items[p.limit-1]))
+	}
+	return page, nil
+}
+
+// named checks what a list that is paged by name was asked.
+func named(doing string, l list, cursor string, size, most int) (last string, err error) {
+	if err := limit(size, most); err != nil {
+		return "", fmt.Errorf("%s: %w", doing, err)
+	}
+	if last, err = l.last(cursor); err != nil {
+		return "", fmt.Errorf("%s: %w", doing, err)
+	}
+	return last, nil
+}

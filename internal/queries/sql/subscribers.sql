@@ -1,0 +1,16 @@
+-- Who is subscribed to a topic, in the order of first appearance, so that a page of
+-- a topic of any size is one index range.
+-- $1 the topic, $2 only after this user or '', $3 how many
+select c.position, s.name, s.since_position, s.min_severity
+from (select coalesce(max(position), 0) as position from projections where name = 'inbox') c
+left join (
+    select p.user_id, u.name, p.since_position, p.min_severity
+    from periods p
+    join users u on u.user_id = p.user_id
+    where p.topic_id = (select topic_id from topics where name = $1)
+      and p.until_position = 9223372036854775807
+      and p.user_id > case when $2::text = '' then 0 else (select user_id from users where name = $2) end
+    order by p.user_id
+    limit $3
+) s on true
+order by s.user_id;
