@@ -58,6 +58,9 @@ type Server struct {
 	process   *process
 	directory *directory
 	stop      func() error
+
+	done       chan struct{} // closed when it has ended and the directory is free again
+	releaseErr error         // how giving the directory back went; written before done is closed
 }
 
 // Start starts the server in options.Dir, making its cluster first when there is none, and
@@ -80,31 +83,18 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the Postgres directory %s: %w", options.Dir, err)
 	}
-	server, err := start(ctx, options, found, dir)
-	if err != nil {
-		return nil, errors.Join(err, dir.close())
-	}
-	return server, nil
+	return start(ctx, options, found, dir)
 }
 
+// start owns dir from here on.
 func start(ctx context.Context, options Options, found []binaries, dir *directory) (*Server, error) {
-	if err := dir.endOrphan(ctx); err != nil {
-		return nil, fmt.Errorf("end the Postgres left behind in %s: %w", dir.path, err)
-	}
-	programs, err := dir.prepare(ctx, found, options)
+	running, reach, err := launch(ctx, options, found, dir)
 	if err != nil {
-		return nil, fmt.Errorf("prepare the Postgres cluster in %s: %w", dir.path, err)
+		return nil, errors.Join(fmt.Errorf("start Postgres in %s: %w", dir.path, err), dir.close())
 	}
-	reach, err := dir.reach(options.TCP)
-	if err != nil {
-		return nil, fmt.Errorf("choose how to reach Postgres in %s: %w", dir.path, err)
-	}
-	running, err := launch(ctx, dir, programs, reach, options)
-	if err != nil {
-		return nil, fmt.Errorf("start Postgres in %s: %w", dir.path, err)
-	}
-	server := &Server{url: reach.url(), process: running, directory: dir}
+	server := &Server{url: reach.url(), process: running, directory: dir, done: make(chan struct{})}
 	server.stop = sync.OnceValue(server.stopOnce)
+	go server.release()
 	if options.TCP {
 		if err := setPassword(ctx, reach); err != nil {
 			return nil, errors.Join(fmt.Errorf("set the Postgres password: %w", err), server.Stop())
@@ -117,8 +107,9 @@ func start(ctx context.Context, options Options, found []binaries, dir *director
 // holds the password.
 func (s *Server) URL() string { return s.url }
 
-// Done is closed when the server has ended, for whatever reason; Err then says why.
-func (s *Server) Done() <-chan struct{} { return s.process.done }
+// Done is closed when the server has ended, for whatever reason; Err then says why. From then on
+// another Start on the same directory may follow.
+func (s *Server) Done() <-chan struct{} { return s.done }
 
 // Err returns nil while the server runs and after Stop, and what it last logged if it ended
 // by itself.
@@ -129,11 +120,18 @@ func (s *Server) Err() error { return s.process.ending() }
 func (s *Server) Stop() error { return s.stop() }
 
 func (s *Server) stopOnce() error {
-	err := s.process.stop()
-	if err != nil {
-		err = fmt.Errorf("stop Postgres in %s: %w", s.directory.path, err)
+	if err := s.process.stop(); err != nil {
+		return fmt.Errorf("stop Postgres in %s: %w", s.directory.path, err)
 	}
-	return errors.Join(err, s.directory.close())
+	<-s.done
+	return s.releaseErr
+}
+
+// release gives the directory back when the server has ended.
+func (s *Server) release() {
+	<-s.process.done
+	s.releaseErr = s.directory.close()
+	close(s.done)
 }
 
 // reach is how a client gets to the server.
@@ -161,9 +159,26 @@ func (r reach) socketURL() string {
 	return "postgres:///" + databaseName + "?" + query.Encode()
 }
 
-// launch starts the server and waits until it answers. A lock file of a server that is still
-// ending may refuse it for some seconds.
-func launch(ctx context.Context, dir *directory, programs binaries, r reach, options Options) (*process, error) {
+// launch makes everything ready and starts the server program.
+func launch(ctx context.Context, options Options, found []binaries, dir *directory) (*process, reach, error) {
+	if err := dir.endOrphan(ctx); err != nil {
+		return nil, reach{}, fmt.Errorf("end the one left behind: %w", err)
+	}
+	programs, err := dir.prepare(ctx, found, options)
+	if err != nil {
+		return nil, reach{}, fmt.Errorf("prepare the cluster: %w", err)
+	}
+	r, err := dir.reach(options.TCP)
+	if err != nil {
+		return nil, reach{}, fmt.Errorf("choose how to reach it: %w", err)
+	}
+	running, err := startReady(ctx, dir, programs, r, options)
+	return running, r, err
+}
+
+// startReady starts the server program and waits until it answers. A lock file of a server that
+// is still ending may refuse it for some seconds.
+func startReady(ctx context.Context, dir *directory, programs binaries, r reach, options Options) (*process, error) {
 	const lockPatience = 10 * time.Second
 	refusedUntil := time.Now().Add(lockPatience)
 	for {

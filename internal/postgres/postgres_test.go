@@ -126,7 +126,8 @@ func TestDirectoryInUseIsRefused(t *testing.T) {
 
 func TestDeathIsSeen(t *testing.T) {
 	t.Parallel()
-	server := start1(t, Options{Dir: t.TempDir()})
+	dir := t.TempDir()
+	server := start1(t, Options{Dir: dir})
 	select {
 	case <-server.Done():
 		t.Fatal("Done is closed while the server runs")
@@ -142,6 +143,10 @@ func TestDeathIsSeen(t *testing.T) {
 	}
 	if err := server.Err(); err == nil || !strings.Contains(err.Error(), "immediate shutdown") {
 		t.Errorf("got %v, want the server's last log lines", err)
+	}
+	again := start1(t, Options{Dir: dir})
+	if got, want := again.URL(), server.URL(); got != want {
+		t.Errorf("URL of the next server: got %s, want %s", got, want)
 	}
 }
 
