@@ -11,6 +11,9 @@ import (
 	"github.com/tidings-io/tidings/internal/events"
 )
 
+// storeID names the store of all generated logs.
+var storeID = uuid.MustParse("5707e1d0-0000-4000-8000-000000000002")
+
 // began is when every generated log begins; its events are a second apart.
 var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
@@ -78,7 +81,7 @@ func drawLog(t *rapid.T, n int) []events.Recorded {
 		subscribed: make(map[events.User]map[events.Topic]bool),
 		gap:        func() uint64 { return rapid.Uint64Range(1, 9).Draw(t, "gap") },
 	}
-	w.add(events.StoreNamed{StoreID: uuid.NewSHA1(uuid.Nil, []byte("a store"))})
+	w.add(events.StoreNamed{StoreID: storeID})
 	for range rapid.IntRange(0, n).Draw(t, "events") {
 		w.step(t)
 	}

@@ -37,7 +37,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 
 func TestWaitingEndsByPollingAlone(t *testing.T) {
 	t.Parallel()
-	pool := database(t)
+	_, pool := database(t)
 	q := queries.New(pool, queries.Options{Poll: time.Millisecond})
 	var waiting sync.WaitGroup
 	for p := range events.Position(20) {
@@ -65,7 +65,7 @@ func TestWaitingEndsByPollingAlone(t *testing.T) {
 
 func TestANoticeEndsTheWaitBeforeTheNextLook(t *testing.T) {
 	t.Parallel()
-	pool := database(t)
+	_, pool := database(t)
 	q := queries.New(pool, queries.Options{Poll: time.Hour})
 	ctx, stop := context.WithCancel(t.Context())
 	ran := make(chan error, 1)
