@@ -1,0 +1,112 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"net/http"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tidings-io/tidings/internal/commands"
+	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/live"
+	"github.com/tidings-io/tidings/internal/queries"
+)
+
+// Log is the log as the audit routes read it.
+type Log interface {
+	// ReadAll yields what the filter picks after a position, oldest first, up to the
+	// head at the time of the call. An error is the last thing it yields.
+	ReadAll(ctx context.Context, after events.Position, f events.Filter) iter.Seq2[events.Stored, error]
+}
+
+// Reads is what the edge asks of the read model; *queries.Queries answers it.
+type Reads interface {
+	WaitFor(ctx context.Context, at events.Position) error
+	Recipients(ctx context.Context, id uuid.UUID, demands ...queries.AtLeast) (queries.Recipients, error)
+	Inbox(ctx context.Context, ask queries.InboxQuery, demands ...queries.AtLeast) (queries.InboxPage, error)
+	Counts(ctx context.Context, user events.User, demands ...queries.AtLeast) (queries.Counts, error)
+	Subscriptions(ctx context.Context, user events.User, limit int, cursor string, demands ...queries.AtLeast) (queries.Page[queries.Subscription], error)
+	Topics(ctx context.Context, limit int, cursor string, demands ...queries.AtLeast) (queries.Page[queries.Topic], error)
+	Topic(ctx context.Context, name events.Topic, demands ...queries.AtLeast) (queries.Topic, error)
+	Subscribers(ctx context.Context, topic events.Topic, limit int, cursor string, demands ...queries.AtLeast) (queries.Page[queries.Subscriber], error)
+	Notification(ctx context.Context, id uuid.UUID, demands ...queries.AtLeast) (queries.Notification, error)
+}
+
+// Config is what the edge works with. Store, Log, Reads and Hub must be set; the
+// zero value of everything else means its default.
+type Config struct {
+	Store commands.Store
+	Log   Log
+	Reads Reads
+	Hub   *live.Hub
+	// Stream says how streams are served; User and Invalid are filled in by New.
+	Stream StreamOptions
+	// Console serves the page at "/"; nil: there is none.
+	Console http.Handler
+	// Ready are the dependencies that /readyz asks.
+	Ready []Check
+	// Subject is who sent a request; nil: everybody is "dev".
+	Subject func(*http.Request) string
+	// NewID makes random ids; nil: version 4.
+	NewID func() uuid.UUID
+	// Logger gets faults; nil: silence.
+	Logger *slog.Logger
+	// Registerer takes the metrics of this package; nil: counted for nobody.
+	Registerer prometheus.Registerer
+	// Gatherer is what /metrics shows; nil: prometheus.DefaultGatherer.
+	Gatherer prometheus.Gatherer
+	// MaxBodyBytes and MaxBatchBytes bound bodies; default 256 KiB, and 8 MiB for
+	// batches.
+	MaxBodyBytes, MaxBatchBytes int64
+}
+
+// devSubject is who everybody is without access control.
+const devSubject = "dev"
+
+// api holds what the endpoints share; nothing in it changes.
+type api struct {
+	store    commands.Store
+	log      Log
+	reads    Reads
+	subject  func(*http.Request) string
+	newID    func() uuid.UUID
+	logger   *slog.Logger
+	metrics  *metrics
+	ready    []Check
+	gatherer prometheus.Gatherer
+
+	maxBodyBytes, maxBatchBytes int64
+}
+
+func newAPI(c Config) (*api, error) {
+	if c.Store == nil || c.Log == nil || c.Reads == nil || c.Hub == nil {
+		return nil, errors.New("httpapi: Config needs Store, Log, Reads and Hub")
+	}
+	a := &api{
+		store: c.Store, log: c.Log, reads: c.Reads, subject: c.Subject, newID: c.NewID, logger: c.Logger,
+		ready: c.Ready, gatherer: c.Gatherer, maxBodyBytes: c.MaxBodyBytes, maxBatchBytes: c.MaxBatchBytes,
+	}
+	if a.subject == nil {
+		a.subject = func(*http.Request) string { return devSubject }
+	}
+	if a.newID == nil {
+		a.newID = uuid.New
+	}
+	if a.logger == nil {
+		a.logger = slog.New(slog.DiscardHandler)
+	}
+	if a.gatherer == nil {
+		a.gatherer = prometheus.DefaultGatherer
+	}
+	if a.maxBodyBytes <= 0 {
+		a.maxBodyBytes = maxBodyBytes
+	}
+	if a.maxBatchBytes <= 0 {
+		a.maxBatchBytes = maxBatchBytes
+	}
+	return a, nil
+}

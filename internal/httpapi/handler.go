@@ -1,0 +1,110 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// endpoint serves a route; its error is answered as a problem.
+type endpoint func(http.ResponseWriter, *http.Request) error
+
+// New makes the handler of all routes. It may be called for any number of
+// requests at once.
+func New(c Config) (http.Handler, error) {
+	a, err := newAPI(c)
+	if err != nil {
+		return nil, err
+	}
+	routes := a.routes(c)
+	if a.metrics, err = newMetrics(c.Registerer, routes); err != nil {
+		return nil, err
+	}
+	return a.edge(a.router(routes)), nil
+}
+
+// router knows the routes; what goes for all requests is edge's.
+func (a *api) router(routes []route) *chi.Mux {
+	mux := chi.NewRouter()
+	for _, rt := range routes {
+		mux.Method(rt.method, rt.pattern, a.serve(rt))
+		if rt.method == http.MethodGet && !rt.stream {
+			mux.Method(http.MethodHead, rt.pattern, a.serve(rt))
+		}
+	}
+	mux.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		a.fail(w, r, &fault{code: codeNotFound})
+	})
+	mux.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		allowed := allowedMethods(mux, r)
+		if len(allowed) == 0 { // a method nobody knows, on no route
+			a.fail(w, r, &fault{code: codeNotFound})
+			return
+		}
+		for _, method := range allowed {
+			w.Header().Add("Allow", method)
+		}
+		a.fail(w, r, &fault{code: codeMethodNotAllowed})
+	})
+	return mux
+}
+
+func (a *api) serve(rt route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		record(w).route = rt.pattern
+		if err := rt.serve(w, r); err != nil {
+			a.fail(w, r, err)
+		}
+	}
+}
+
+// methods are those that any route has.
+var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete}
+
+func allowedMethods(mux *chi.Mux, r *http.Request) []string {
+	return slices.DeleteFunc(slices.Clone(methods), func(method string) bool {
+		return !mux.Match(chi.NewRouteContext(), method, r.URL.RawPath)
+	})
+}
+
+// edge does what goes for every request: its id, its escaped path, headers that
+// keep browsers from harm, panics, and counting.
+func (a *api) edge(routes http.Handler) http.Handler {
+	crossOrigin := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		rec := &recorder{ResponseWriter: w}
+		r = identify(rec, r, a.newID)
+		rec.Header().Set("X-Content-Type-Options", "nosniff")
+		r.URL.RawPath = r.URL.EscapedPath() // names may contain %2F: routing goes by the escaped path, always
+		defer func() {
+			if p := recover(); p != nil {
+				a.panicked(rec, r, p)
+			}
+			a.metrics.request(rec, r.Method, time.Since(began))
+		}()
+		if err := crossOrigin.Check(r); err != nil {
+			a.fail(rec, r, &fault{code: codeCrossOrigin})
+			return
+		}
+		routes.ServeHTTP(rec, r)
+	})
+}
+
+// panicked answers for a handler that could not, if nothing was sent yet.
+func (a *api) panicked(w *recorder, r *http.Request, p any) {
+	if p == http.ErrAbortHandler { //nolint:errorlint,err113 // a value of panic, compared as net/http does
+		panic(p)
+	}
+	err := fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	if w.status != 0 {
+		a.logger.ErrorContext(r.Context(), "a request failed",
+			"route", w.route, "correlation_id", requestID(r), "error", err)
+		panic(http.ErrAbortHandler) // half an answer must not look whole
+	}
+	a.fail(w, r, err)
+}

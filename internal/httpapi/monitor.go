@@ -1,0 +1,21 @@
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Health serves /livez, /readyz and /metrics alone: the edge of a process that
+// has no API.
+func Health(gatherer prometheus.Gatherer, checks ...Check) (http.Handler, error) {
+	a := &api{ready: checks, gatherer: gatherer, newID: uuid.New, logger: slog.New(slog.DiscardHandler)}
+	routes := a.monitoring()
+	var err error
+	if a.metrics, err = newMetrics(nil, routes); err != nil {
+		return nil, err
+	}
+	return a.edge(a.router(routes)), nil
+}

@@ -1,0 +1,311 @@
+package httpapi
+
+import (
+	"iter"
+	"net/http"
+
+	"github.com/tidings-io/tidings/internal/commands"
+	"github.com/tidings-io/tidings/internal/inbox"
+	"github.com/tidings-io/tidings/internal/queries"
+)
+
+const streamPattern = "/v1/users/{user}/inbox/stream"
+
+// route is one row of the table that the router, the metrics and the OpenAPI
+// document are made from, so that they cannot disagree.
+type route struct {
+	method  string
+	pattern string
+	id      string // of the operation: stable, SDKs are generated from it
+	group   string // of operations, for readers
+	summary string
+
+	body     any // a value of the body's type; nil: no body
+	optional bool
+	keyed    bool // takes an Idempotency-Key
+	reads    bool // takes wait_for
+	params   []param
+	answers  map[int]any // by status; a value of the answer's type, or a media type as mediaType
+	problems []string    // codes beside those that follow from the rest
+
+	commands []string
+	stream   bool
+	serve    endpoint
+}
+
+// param is a parameter in the query string.
+type param struct {
+	name string
+	like any // a value of its type
+	doc  string
+	enum []string
+}
+
+// mediaType is an answer that is not JSON.
+type mediaType string
+
+const (
+	groupSubscriptions = "Subscriptions"
+	groupTopics        = "Topics"
+	groupNotifications = "Notifications"
+	groupInbox         = "Inbox"
+	groupOperations    = "Operations"
+)
+
+// statuses are all that a route is known to answer.
+func (rt route) statuses() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		seen := map[int]bool{}
+		for status := range rt.answers {
+			if seen[status] = true; !yield(status) {
+				return
+			}
+		}
+		for _, code := range rt.codes() {
+			if status := kinds[code].status; !seen[status] {
+				if seen[status] = true; !yield(status) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// codes are the codes of all problems that a route is known to answer.
+func (rt route) codes() []string {
+	codes := rt.problems
+	if rt.group != groupOperations {
+		codes = append(codes, codeMalformed, codeInvalid, codeInternal)
+	}
+	if len(rt.commands) > 0 {
+		codes = append(codes, codeCrossOrigin, codeStoreUnavailable, codeOutcomeUnknown, commands.CodeConflict, codeStreamDeleted)
+	}
+	if rt.body != nil {
+		codes = append(codes, codeTooLarge, codeMediaType, codeTimeout)
+	}
+	if rt.keyed {
+		codes = append(codes, commands.CodeKeyReused)
+	}
+	if rt.reads {
+		codes = append(codes, codeNotYetProjected, codeDatabaseAway)
+	}
+	return codes
+}
+
+func (a *api) routes(c Config) []route {
+	all := a.commandRoutes()
+	all = append(all, a.queryRoutes(c)...)
+	all = append(all, a.operationRoutes(c)...)
+	document := openAPI(all)
+	for i := range all {
+		if all[i].pattern == documentPattern {
+			all[i].serve = document
+		}
+	}
+	return all
+}
+
+func (a *api) commandRoutes() []route {
+	return []route{
+		{
+			method: http.MethodPut, pattern: "/v1/users/{user}/subscriptions/{topic}", id: "subscribe", group: groupSubscriptions,
+			summary: "Subscribe a user to a topic, or change the rules",
+			body:    subscriptionBody{}, optional: true, commands: []string{"subscribe"},
+			answers: map[int]any{http.StatusCreated: subscriptionAnswer{}, http.StatusOK: subscriptionAnswer{}},
+			serve:   a.command(named("subscribe"), a.subscribe),
+		},
+		{
+			method: http.MethodDelete, pattern: "/v1/users/{user}/subscriptions/{topic}", id: "unsubscribe", group: groupSubscriptions,
+			summary:  "Unsubscribe a user from a topic",
+			commands: []string{"unsubscribe"}, answers: map[int]any{http.StatusOK: unsubscribedAnswer{}},
+			serve: a.command(named("unsubscribe"), a.unsubscribe),
+		},
+		{
+			method: http.MethodPost, pattern: "/v1/topics/{topic}/subscribers", id: "changeSubscribers", group: groupTopics,
+			summary: "Add and remove many subscribers, entry by entry; rules of those already subscribed are kept",
+			body:    subscribersBody{}, commands: []string{"subscribers"},
+			answers: map[int]any{http.StatusOK: subscribersAnswer{}},
+			serve:   a.command(named("subscribers"), a.changeSubscribers),
+		},
+		{
+			method: http.MethodPut, pattern: "/v1/topics/{topic}", id: "describeTopic", group: groupTopics,
+			summary: "Say what a topic is for",
+			body:    topicBody{}, commands: []string{"describe_topic"},
+			answers: map[int]any{http.StatusCreated: topicAnswer{}, http.StatusOK: topicAnswer{}},
+			serve:   a.command(named("describe_topic"), a.describe),
+		},
+		{
+			method: http.MethodPost, pattern: "/v1/notifications", id: "publish", group: groupNotifications,
+			summary: "Publish a notification; 201 with recipients where Prefer: wait was honoured",
+			body:    notificationBody{}, keyed: true, commands: []string{"publish"},
+			answers: map[int]any{http.StatusAccepted: notificationAnswer{}, http.StatusCreated: notificationAnswer{}},
+			serve:   a.command(named("publish"), a.publish),
+		},
+		{
+			method: http.MethodPost, pattern: "/v1/notifications/batch", id: "publishBatch", group: groupNotifications,
+			summary: "Publish up to 1,000 notifications; valid ones stand whatever the others are",
+			body:    batchBody{}, keyed: true, commands: []string{"batch"},
+			answers: map[int]any{http.StatusAccepted: batchAnswerDoc{}},
+			serve:   a.command(named("batch"), a.publishBatch),
+		},
+		{
+			method: http.MethodDelete, pattern: "/v1/notifications/{id}", id: "retract", group: groupNotifications,
+			summary:  "Take a published notification out of every inbox",
+			commands: []string{"retract"}, answers: map[int]any{http.StatusOK: notificationAnswer{}},
+			problems: []string{commands.CodeNotFound},
+			serve:    a.command(named("retract"), a.retract),
+		},
+		{
+			method: http.MethodPost, pattern: "/v1/alerts", id: "alert", group: groupNotifications,
+			summary: "Publish in the words of monitoring tools; waits up to 5 s to say how many were told",
+			body:    alertBody{}, keyed: true, commands: []string{"alert"},
+			answers: map[int]any{http.StatusOK: alertAnswer{}, http.StatusAccepted: alertAnswer{}},
+			serve:   a.command(named("alert"), a.alert),
+		},
+		{
+			method: http.MethodPost, pattern: "/v1/users/{user}/inbox/{change}", id: "changeItems", group: groupInbox,
+			summary: "Change items of an inbox: read, unread, seen, archive, unarchive or delete",
+			body:    itemsBody{}, commands: inbox.ChangeNames, problems: []string{codeNotFound},
+			answers: map[int]any{http.StatusOK: changeAnswer{}},
+			serve:   a.command(changeName, a.changeItems),
+		},
+	}
+}
+
+func (a *api) queryRoutes(c Config) []route {
+	cursor := param{name: "cursor", like: "", doc: "The next_cursor of the page before."}
+	limit := param{name: "limit", like: 0, doc: "How many items a page has at most: 1 to 100, by default 50."}
+	return []route{
+		{
+			method: http.MethodGet, pattern: "/v1/users/{user}/inbox", id: "inbox", group: groupInbox, reads: true,
+			summary: "A page of a user's inbox, newest first",
+			params: []param{
+				limit, cursor,
+				{name: "state", like: "", doc: "Archived items appear under archived alone.", enum: []string{"all", "unread", "read", "archived"}},
+				{name: "topic", like: "", doc: "Only items addressed to this topic."},
+				{name: "severity", like: "", doc: "Only items of this severity.", enum: severityNames},
+			},
+			answers: map[int]any{http.StatusOK: queries.InboxPage{}},
+			serve:   a.query(a.inbox),
+		},
+		{
+			method: http.MethodGet, pattern: "/v1/users/{user}/inbox/counts", id: "counts", group: groupInbox, reads: true,
+			summary: "How much is in a user's inbox, exactly; archived items left out",
+			answers: map[int]any{http.StatusOK: queries.Counts{}},
+			serve:   a.query(a.counts),
+		},
+		{
+			method: http.MethodGet, pattern: streamPattern, id: "stream", group: groupInbox, stream: true,
+			summary: "A user's inbox as server-sent events, without gap or repeat over reconnects",
+			params: []param{
+				{name: "last_event_id", like: "", doc: "Where to resume, for clients that cannot send the header Last-Event-ID: a position, or earliest."},
+				{name: "history", like: 0, doc: "Send this many of the newest items first: 0 to 100. Ignored on a resume."},
+			},
+			answers: map[int]any{http.StatusOK: mediaType("text/event-stream")},
+			serve:   a.inboxStream(c),
+		},
+		{
+			method: http.MethodGet, pattern: "/v1/users/{user}/subscriptions", id: "subscriptions", group: groupSubscriptions, reads: true,
+			summary: "What a user is subscribed to, by topic",
+			params:  []param{limit, cursor}, answers: map[int]any{http.StatusOK: queries.Page[queries.Subscription]{}},
+			serve: a.query(a.subscriptions),
+		},
+		{
+			method: http.MethodGet, pattern: "/v1/topics", id: "topics", group: groupTopics, reads: true,
+			summary: "All topics, by name",
+			params:  []param{limit, cursor}, answers: map[int]any{http.StatusOK: queries.Page[queries.Topic]{}},
+			serve: a.query(a.topics),
+		},
+		{
+			method: http.MethodGet, pattern: "/v1/topics/{topic}", id: "topic", group: groupTopics, reads: true,
+			summary: "One topic",
+			answers: map[int]any{http.StatusOK: queries.Topic{}}, problems: []string{codeTopicNotFound},
+			serve: a.query(a.topic),
+		},
+		{
+			method: http.MethodGet, pattern: "/v1/topics/{topic}/subscribers", id: "subscribers", group: groupTopics, reads: true,
+			summary: "Who is subscribed to a topic",
+			params: []param{
+				{name: "limit", like: 0, doc: "How many items a page has at most: 1 to 1,000, by default 50."}, cursor,
+			},
+			answers: map[int]any{http.StatusOK: queries.Page[queries.Subscriber]{}},
+			serve:   a.query(a.subscribers),
+		},
+		{
+			method: http.MethodGet, pattern: "/v1/notifications/{id}", id: "notification", group: groupNotifications, reads: true,
+			summary: "One notification; its recipients are counted when asked",
+			answers: map[int]any{http.StatusOK: queries.Notification{}}, problems: []string{commands.CodeNotFound},
+			serve: a.query(a.notification),
+		},
+		{
+			method: http.MethodGet, pattern: "/v1/audit/events", id: "auditEvents", group: "Audit",
+			summary: "The log, oldest first; with Accept: application/x-ndjson the whole range, an event a line",
+			params: []param{
+				{name: "after", like: "", doc: "A position: only events after it."},
+				{name: "limit", like: 0, doc: "How many items a page has at most: 1 to 1,000, by default 100."},
+				{name: "category", like: "", doc: "Only events of streams of this category, such as notification."},
+				{name: "stream", like: "", doc: "Only events of this stream."},
+				{name: "type", like: "", doc: "Only events of this type, such as Published."},
+				{name: "user", like: "", doc: "Only events of or to this user."},
+				{name: "topic", like: "", doc: "Only events of or to this topic."},
+				{name: "correlation_id", like: "", doc: "Only events caused by the request of this X-Request-Id."},
+				{name: "from", like: "", doc: "Only events at this time or later."},
+				{name: "to", like: "", doc: "Only events before this time."},
+			},
+			answers: map[int]any{http.StatusOK: auditPage{}}, problems: []string{codeStoreUnavailable},
+			serve: a.audit,
+		},
+	}
+}
+
+func (a *api) operationRoutes(c Config) []route {
+	routes := []route{
+		{
+			method: http.MethodGet, pattern: "/livez", id: "livez", group: groupOperations,
+			summary: "Whether the process serves",
+			answers: map[int]any{http.StatusOK: liveness{}}, serve: a.livez,
+		},
+		{
+			method: http.MethodGet, pattern: "/readyz", id: "readyz", group: groupOperations,
+			summary: "Whether everything that is needed is there",
+			answers: map[int]any{http.StatusOK: readiness{}, http.StatusServiceUnavailable: readiness{}}, serve: a.readyz,
+		},
+		{
+			method: http.MethodGet, pattern: "/metrics", id: "metrics", group: groupOperations,
+			summary: "Metrics for Prometheus",
+			answers: map[int]any{http.StatusOK: mediaType("text/plain")}, serve: a.showMetrics(),
+		},
+		{
+			method: http.MethodGet, pattern: documentPattern, id: "openapi", group: groupOperations,
+			summary: "This document",
+			answers: map[int]any{http.StatusOK: mediaType("application/json")},
+		},
+		{
+			method: http.MethodGet, pattern: "/docs", id: "docs", group: groupOperations,
+			summary: "This document, for people",
+			answers: map[int]any{http.StatusOK: mediaType("text/html")}, serve: docsPage,
+		},
+		{
+			method: http.MethodGet, pattern: "/docs/errors", id: "docsErrors", group: groupOperations,
+			summary: "The codes of problems",
+			answers: map[int]any{http.StatusOK: mediaType("text/html")}, serve: errorsPage(),
+		},
+		{
+			method: http.MethodGet, pattern: "/docs/{asset}", id: "docsAsset", group: groupOperations,
+			summary: "What /docs is made of", problems: []string{codeNotFound},
+			answers: map[int]any{http.StatusOK: mediaType("application/octet-stream")}, serve: docsAsset,
+		},
+	}
+	if c.Console != nil {
+		routes = append(routes, route{
+			method: http.MethodGet, pattern: "/", id: "console", group: groupOperations,
+			summary: "A page to subscribe, publish and read",
+			answers: map[int]any{http.StatusOK: mediaType("text/html")},
+			serve: func(w http.ResponseWriter, r *http.Request) error {
+				c.Console.ServeHTTP(w, r)
+				return nil
+			},
+		})
+	}
+	return routes
+}
