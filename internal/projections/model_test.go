@@ -1,0 +1,148 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tidings-io/tidings/internal/events"
+)
+
+// model is the inbox as one would write it without a thought for speed: every
+// user's items, event by event.
+type model struct {
+	rules map[pair]events.Severity // of who is subscribed now
+	notes map[uuid.UUID]*modelNote
+	items map[events.User]map[uuid.UUID]*modelItem
+}
+
+type modelNote struct {
+	at        events.Position
+	retracted bool
+}
+
+type modelItem struct {
+	note                          *modelNote
+	touched                       bool
+	seen, read, archived, deleted string
+}
+
+func newModel() *model {
+	return &model{
+		rules: map[pair]events.Severity{}, notes: map[uuid.UUID]*modelNote{},
+		items: map[events.User]map[uuid.UUID]*modelItem{},
+	}
+}
+
+func (m *model) apply(r events.Recorded) {
+	switch e := r.Event.(type) {
+	case events.Subscribed:
+		m.rules[pair{e.Topic, e.User}] = e.MinSeverity
+	case events.SubscriptionChanged:
+		m.rules[pair{e.Topic, e.User}] = e.MinSeverity
+	case events.Unsubscribed:
+		delete(m.rules, pair{e.Topic, e.User})
+	case events.Published:
+		note := &modelNote{at: r.Position}
+		m.notes[e.NotificationID] = note
+		for _, to := range e.To {
+			if to.User != "" {
+				m.give(to.User, e.NotificationID, note)
+			}
+			for p, lowest := range m.rules {
+				if p.topic == to.Topic && to.Topic != "" && e.Severity >= lowest {
+					m.give(p.user, e.NotificationID, note)
+				}
+			}
+		}
+	case events.Retracted:
+		m.notes[e.NotificationID].retracted = true
+	case events.InboxEvent:
+		for id, item := range m.items[e.On().User] {
+			if slices.Contains(e.On().IDs, id) || item.note.at <= e.On().Through {
+				item.change(e, r.At)
+			}
+		}
+	}
+}
+
+func (m *model) give(user events.User, id uuid.UUID, note *modelNote) {
+	if m.items[user] == nil {
+		m.items[user] = map[uuid.UUID]*modelItem{}
+	}
+	if m.items[user][id] == nil {
+		m.items[user][id] = &modelItem{note: note}
+	}
+}
+
+func (i *modelItem) change(e events.InboxEvent, at time.Time) {
+	if i.note.retracted || i.deleted != "" {
+		return
+	}
+	set := func(mark *string) {
+		i.touched = true
+		if *mark == "" {
+			*mark = at.Format(time.TimeOnly)
+		}
+	}
+	switch e.(type) {
+	case events.ItemsSeen:
+		set(&i.seen)
+	case events.ItemsRead:
+		set(&i.read)
+	case events.ItemsUnread:
+		i.read = ""
+	case events.ItemsArchived:
+		set(&i.archived)
+	case events.ItemsUnarchived:
+		i.archived = ""
+	case events.ItemsDeleted:
+		set(&i.deleted)
+	}
+}
+
+// lines are every user's items with their marks, as inboxQuery shows them.
+func (m *model) lines() string {
+	var all []string
+	for user, items := range m.items {
+		for id, i := range items {
+			all = append(all, fmt.Sprintf("%s %s %s retracted=%v touched=%v seen=%s read=%s archived=%s deleted=%s",
+				user, i.note.at, id, i.note.retracted, i.touched, i.seen, i.read, i.archived, i.deleted))
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, "\n")
+}
+
+// inboxQuery joins what is stored and what is left to be joined, as readers do.
+const inboxQuery = `
+with item as (
+	select user_id, position from inbox
+	union
+	select p.user_id, n.position
+	from topic_targets t join notifications n using (position) join periods p using (topic_id)
+	where not t.stored and p.from_position < n.position and n.position < p.until_position and p.min_severity <= n.severity
+)
+select format('%s %s %s retracted=%s touched=%s seen=%s read=%s archived=%s deleted=%s', u.name, n.position, n.id,
+	case when n.retracted_position is null then 'false' else 'true' end, case when m.user_id is null then 'false' else 'true' end,
+	(seen_at at time zone 'utc')::time, (read_at at time zone 'utc')::time,
+	(archived_at at time zone 'utc')::time, (deleted_at at time zone 'utc')::time)
+from item join users u using (user_id) join notifications n using (position) left join marks m using (user_id, position)
+order by 1`
+
+func inboxLines(ctx context.Context, t fataler, conn *pgx.Conn) string {
+	rows, err := conn.Query(ctx, inboxQuery)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(lines, "\n")
+}
