@@ -74,7 +74,13 @@ func (e engineLogger) Errorf(form string, args ...any) { e.write(slog.LevelError
 
 func (e engineLogger) Fatalf(form string, args ...any) {
 	e.write(slog.LevelError, form, args)
-	_ = e.log.fail(fmt.Errorf(form, args...)) // the committer asks for it
+	cause := fmt.Errorf(form, args...)
+	for _, arg := range args {
+		if err, ok := arg.(error); ok {
+			cause = fmt.Errorf("storage engine: %w", err)
+		}
+	}
+	_ = e.log.fail(cause) // the committer asks for it
 }
 
 func (e engineLogger) write(level slog.Level, form string, args []any) {

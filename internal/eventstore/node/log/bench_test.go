@@ -1,0 +1,73 @@
+package eventlog_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+
+	eventlog "github.com/tidings-io/tidings/internal/eventstore/node/log"
+)
+
+func benchLog(b *testing.B) *eventlog.Log {
+	b.Helper()
+	l, err := eventlog.Open(b.TempDir(), eventlog.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return l
+}
+
+// BenchmarkAppend has 64 writers, each of whose appends is durable before the next; every event is a new stream's first.
+func BenchmarkAppend(b *testing.B) {
+	l := benchLog(b)
+	data, metadata := make([]byte, 200), make([]byte, 150)
+	var streams atomic.Int64
+	b.SetParallelism(32) // times two processors
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			stream := fmt.Sprint("notification-", uuid.New())
+			streams.Add(1)
+			event := eventlog.Event{ID: uuid.New(), Type: "Published", JSON: true, Data: data, Metadata: metadata}
+			if _, err := l.Append(b.Context(), stream, eventlog.NoStream, event); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
+}
+
+// BenchmarkForward reads the log from its start to its end, from disk.
+func BenchmarkForward(b *testing.B) {
+	l := benchLog(b)
+	const each = 1000
+	for i := 0; i < 100; i++ {
+		events := make([]eventlog.Event, each)
+		for j := range events {
+			events[j] = eventlog.Event{ID: uuid.New(), Type: "Published", JSON: true, Data: make([]byte, 200), Metadata: make([]byte, 150)}
+		}
+		if _, err := l.Append(b.Context(), fmt.Sprint("batch-", i), eventlog.NoStream, events...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	const last = 100*each - 8192 // below is not in memory
+	b.ReportAllocs()
+	next := eventlog.Position(1)
+	for n := 0; n < b.N; {
+		page, err := l.Forward(next, eventlog.Limit{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		n += len(page)
+		if next = page[len(page)-1].Position + 1; next >= last {
+			next = 1
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
