@@ -1,6 +1,8 @@
 -- +goose Up
 
 -- Positions are log positions. 9223372036854775807 in until_position means "to this day".
+-- There are no foreign keys: one writer makes both ends in one transaction, and
+-- checking cost almost half of projecting a publish.
 
 create table projections (
     name            text        primary key,
@@ -26,8 +28,8 @@ create table topics (
 
 -- A user's subscription to a topic with unchanging rules, both ends exclusive.
 create table periods (
-    topic_id       bigint   not null references topics,
-    user_id        bigint   not null references users,
+    topic_id       bigint   not null,
+    user_id        bigint   not null,
     from_position  bigint   not null,
     until_position bigint   not null default 9223372036854775807,
     since_position bigint   not null, -- where the subscription began, kept through changes
@@ -59,8 +61,8 @@ create table notifications (
 -- A topic a notification was published to, and which way it went: stored per
 -- recipient in inbox, or joined with periods when read.
 create table topic_targets (
-    topic_id bigint  not null references topics,
-    position bigint  not null references notifications,
+    topic_id bigint  not null,
+    position bigint  not null,
     stored   boolean not null,
     primary key (topic_id, position)
 );
@@ -69,8 +71,8 @@ create index topic_targets_joined on topic_targets (topic_id, position) where no
 
 -- A user named by a notification; always stored in inbox as well.
 create table user_targets (
-    position bigint not null references notifications,
-    user_id  bigint not null references users,
+    position bigint not null,
+    user_id  bigint not null,
     primary key (position, user_id)
 );
 
@@ -94,7 +96,7 @@ create table marks (
 
 -- What the streams of a user were told, for those that were away.
 create table changes (
-    user_id  bigint not null references users,
+    user_id  bigint not null,
     position bigint not null,
     change   text   not null,
     ids      uuid[] not null,
@@ -104,7 +106,7 @@ create table changes (
 
 create table retractions (
     position              bigint primary key,
-    notification_position bigint not null references notifications
+    notification_position bigint not null
 );
 
 -- +goose Down
