@@ -29,6 +29,7 @@ func BenchmarkAppend(b *testing.B) {
 	l := benchLog(b)
 	data, metadata := make([]byte, 200), make([]byte, 150)
 	var streams atomic.Int64
+	b.ResetTimer()
 	b.SetParallelism(32) // times two processors
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -58,6 +59,7 @@ func BenchmarkForward(b *testing.B) {
 	}
 	const last = 100*each - 8192 // below is not in memory
 	b.ReportAllocs()
+	b.ResetTimer()
 	next := eventlog.Position(1)
 	for n := 0; n < b.N; {
 		page, err := l.Forward(next, eventlog.Limit{})

@@ -34,12 +34,17 @@ func (l *Log) commitLoop() {
 func (l *Log) commitGroup(first *request) {
 	started := time.Now()
 	l.states.rotate()
-	g := &group{log: l, batch: l.db.NewBatch(), next: l.Head() + 1, created: TicksOf(l.now()), pending: map[string]*pendingStream{}}
+	find := &finder{db: l.db}
+	g := &group{
+		log: l, find: find, batch: l.db.NewBatch(),
+		next: l.Head() + 1, created: TicksOf(l.now()), pending: map[string]*pendingStream{},
+	}
 	defer g.batch.Close() //nolint:errcheck // it returns memory; the commit's own error counts
 	for r := first; r != nil; r = l.nextOf(g) {
 		g.add(r)
 	}
 	err := l.commit(g)
+	_ = find.close() // what it could not read, it has said
 	if err == nil && len(g.records) > 0 {
 		l.tail.publish(g.records)
 		if f := l.onCommit.Load(); f != nil {
@@ -88,6 +93,7 @@ func (l *Log) commit(g *group) error {
 // group is one commit being built.
 type group struct {
 	log      *Log
+	find     *finder
 	batch    *pebble.Batch
 	requests []*request
 	records  []*Record
@@ -181,7 +187,7 @@ func (g *group) repeat(stream string, state *streamState, v verdict, repeat bool
 		return answer, nil
 	}
 	if state.metadata.MaxAge > 0 && v.position < g.first() {
-		record, err := recordAt(g.log.db, v.position)
+		record, err := g.find.record(v.position)
 		if err != nil {
 			return Appended{}, err
 		}
@@ -225,7 +231,7 @@ func (g *group) lastMetadata(base string, state *streamState) (*Record, error) {
 	if p.position >= g.first() {
 		return g.records[p.position-g.first()], nil
 	}
-	return recordAt(g.log.db, p.position)
+	return g.find.record(p.position)
 }
 
 func (g *group) delete(stream string, expected Expected) (Appended, error) {
@@ -277,7 +283,7 @@ func (g *group) state(base string) (*streamState, error) {
 	if s, ok := g.log.states.get(base); ok {
 		return s, nil
 	}
-	s, err := loadState(g.log.db, base, g.first()-1)
+	s, err := g.find.state(base, g.first()-1, g.log.marked.Load())
 	if err != nil {
 		return nil, err
 	}
@@ -313,6 +319,7 @@ func (g *group) mark(base string, state *streamState, m marks) error {
 		return nil
 	}
 	state.marks |= m
+	g.log.marked.Store(true)
 	g.key = marksKey(g.key, base)
 	return g.batch.Set(g.key, []byte{byte(state.marks)}, nil)
 }

@@ -17,7 +17,7 @@ func (x streamIndex) at(revision Revision) (place, error) {
 	if pending, ok := x.group.pending[x.stream]; ok && revision >= pending.first {
 		return pending.places[revision-pending.first], nil
 	}
-	p, found, err := placeAt(x.group.log.db, x.stream, revision)
+	p, found, err := x.group.find.place(x.stream, revision)
 	if err == nil && !found {
 		err = fmt.Errorf("revision %d of %q is not indexed: %w", revision, x.stream, ErrCorrupt)
 	}
@@ -32,14 +32,15 @@ func (x streamIndex) latest(id uuid.UUID) (Revision, place, bool, error) {
 			}
 		}
 	}
-	value, closer, err := x.group.log.db.Get(idKey(nil, x.stream, id))
-	if isNotFound(err) {
-		return 0, place{}, false, nil
-	}
+	find := x.group.find
+	find.key = idKey(find.key, x.stream, id)
+	value, found, err := find.get()
 	if err != nil {
 		return 0, place{}, false, fmt.Errorf("look up an event of %q by id: %w", x.stream, err)
 	}
-	defer closer.Close() //nolint:errcheck // it releases memory and cannot fail
+	if !found {
+		return 0, place{}, false, nil
+	}
 	if len(value) != 8 {
 		return 0, place{}, false, fmt.Errorf("an id of %q: %w", x.stream, ErrCorrupt)
 	}

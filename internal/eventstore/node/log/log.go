@@ -38,6 +38,9 @@ type Log struct {
 	committerDone chan struct{}
 	states        stateCache // only the committer touches it
 
+	// marked tells that some stream has metadata or a tombstone; as long as none has, nobody looks for them.
+	marked atomic.Bool
+
 	tail tail
 
 	failed atomic.Pointer[Failed]
@@ -139,25 +142,32 @@ func (l *Log) prepare() (Position, error) {
 			return 0, fmt.Errorf("its format is %q, this program knows %q", found, format)
 		}
 	}
-	return l.lastPosition()
+	marked, err := l.lastKey(spaceMarks)
+	if err != nil {
+		return 0, err
+	}
+	l.marked.Store(marked != nil)
+	last, err := l.lastKey(spaceLog)
+	if err != nil || last == nil {
+		return 0, err
+	}
+	return positionOfKey(last)
 }
 
-func (l *Log) lastPosition() (Position, error) {
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceLog}, UpperBound: []byte{spaceLog + 1}})
+// lastKey is the highest key of a space; nil when it is empty.
+func (l *Log) lastKey(space byte) ([]byte, error) {
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: []byte{space + 1}})
 	if err != nil {
-		return 0, fmt.Errorf("find the head: %w", err)
+		return nil, fmt.Errorf("find the end: %w", err)
 	}
-	var head Position
+	var key []byte
 	if it.Last() {
-		head, err = positionOfKey(it.Key())
+		key = append(key, it.Key()...)
 	}
-	if closeErr := it.Close(); err == nil {
-		err = closeErr
+	if err := it.Close(); err != nil {
+		return nil, fmt.Errorf("find the end: %w", err)
 	}
-	if err != nil {
-		return 0, fmt.Errorf("find the head: %w", err)
-	}
-	return head, nil
+	return key, nil
 }
 
 func isNotFound(err error) bool { return errors.Is(err, pebble.ErrNotFound) }

@@ -27,7 +27,7 @@ type Stream struct {
 }
 
 // Stream looks a stream up. A tombstoned one is *StreamDeleted.
-func (l *Log) Stream(name string) (*Stream, error) {
+func (l *Log) Stream(name string) (_ *Stream, err error) {
 	l.open.RLock()
 	defer l.open.RUnlock()
 	if l.closed {
@@ -38,7 +38,9 @@ func (l *Log) Stream(name string) (*Stream, error) {
 		base = name
 	}
 	head := l.Head()
-	state, err := loadState(l.db, base, head)
+	find := &finder{db: l.db}
+	defer find.closeInto(&err)
+	state, err := find.state(base, head, l.marked.Load())
 	if err != nil {
 		return nil, err
 	}
