@@ -133,7 +133,7 @@ var bans = []ban{
 		reason: "the API's description is the edge's",
 	},
 	{
-		path: "github.com/alecthomas/kong", only: []string{"cmd", "internal/process"},
+		path: "github.com/alecthomas/kong", only: []string{"cmd", "internal/process", "internal/bench"},
 		reason: "flags and environment are read by programs, validated before anything opens",
 	},
 	{

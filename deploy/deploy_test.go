@@ -1,0 +1,432 @@
+// Package deploy holds what it takes to run Tidings elsewhere: the image, two compose files, and the
+// configuration of Prometheus and Grafana. Its tests read all of it strictly.
+package deploy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+)
+
+type compose struct {
+	Name     string             `yaml:"name"`
+	Tidings  service            `yaml:"x-tidings"`
+	Services map[string]service `yaml:"services"`
+	Volumes  map[string]volume  `yaml:"volumes"`
+}
+
+type volume struct{}
+
+type service struct {
+	Build           build                `yaml:"build"`
+	Image           string               `yaml:"image"`
+	Command         []string             `yaml:"command"`
+	Environment     map[string]string    `yaml:"environment"`
+	Ports           []string             `yaml:"ports"`
+	Volumes         []string             `yaml:"volumes"`
+	DependsOn       map[string]condition `yaml:"depends_on"`
+	Healthcheck     healthcheck          `yaml:"healthcheck"`
+	Restart         string               `yaml:"restart"`
+	StopGracePeriod time.Duration        `yaml:"stop_grace_period"`
+}
+
+type build struct {
+	Context    string `yaml:"context"`
+	Dockerfile string `yaml:"dockerfile"`
+}
+
+type condition struct {
+	Condition string `yaml:"condition"`
+}
+
+type healthcheck struct {
+	Test     []string      `yaml:"test"`
+	Interval time.Duration `yaml:"interval"`
+	Timeout  time.Duration `yaml:"timeout"`
+	Retries  int           `yaml:"retries"`
+}
+
+var composeFiles = []string{"compose.yaml", "compose.eventstore.yaml"}
+
+func TestComposeFilesHoldTogether(t *testing.T) {
+	t.Parallel()
+	exact := regexp.MustCompile(`^[a-z0-9/]+:(v?\d+\.\d+[a-z0-9.-]*|local)$`) // local: built here
+	for _, file := range composeFiles {
+		c := readCompose(t, file)
+		for _, name := range []string{"store", "postgres", "api", "projector", "prometheus", "grafana"} {
+			if _, ok := c.Services[name]; !ok {
+				t.Errorf("%s: no service %s", file, name)
+			}
+		}
+		for name, s := range c.Services {
+			if !exact.MatchString(s.Image) {
+				t.Errorf("%s: %s runs the image %q, which is no exact version and may name a host", file, name, s.Image)
+			}
+			checkVolumes(t, file, name, s, c.Volumes)
+			checkDependencies(t, file, name, s, c.Services)
+			for _, port := range s.Ports {
+				if !strings.HasPrefix(port, "127.0.0.1:") {
+					t.Errorf("%s: %s publishes %s beyond this machine, without access control", file, name, port)
+				}
+			}
+		}
+	}
+}
+
+func checkVolumes(t *testing.T, file, name string, s service, volumes map[string]volume) {
+	t.Helper()
+	for _, mount := range s.Volumes {
+		from, _, _ := strings.Cut(mount, ":")
+		if strings.HasPrefix(from, ".") {
+			if _, err := os.Stat(from); err != nil {
+				t.Errorf("%s: %s mounts %s: %v", file, name, from, err)
+			}
+		} else if _, ok := volumes[from]; !ok {
+			t.Errorf("%s: %s mounts the volume %s, which is not declared", file, name, from)
+		}
+	}
+}
+
+func checkDependencies(t *testing.T, file, name string, s service, services map[string]service) {
+	t.Helper()
+	for other, on := range s.DependsOn {
+		target, ok := services[other]
+		if !ok {
+			t.Errorf("%s: %s depends on %s, which does not exist", file, name, other)
+		}
+		if on.Condition == "service_healthy" && len(target.Healthcheck.Test) == 0 {
+			t.Errorf("%s: %s waits for %s to be healthy, which has no health check", file, name, other)
+		}
+	}
+}
+
+// TestComposeFilesDifferInTheStoreOnly keeps a change to one from being forgotten in the other.
+func TestComposeFilesDifferInTheStoreOnly(t *testing.T) {
+	t.Parallel()
+	embedded, full := readCompose(t, composeFiles[0]), readCompose(t, composeFiles[1])
+	if cmp.Equal(embedded.Services["store"], full.Services["store"]) {
+		t.Error("the stores are the same")
+	}
+	delete(embedded.Services, "store")
+	delete(full.Services, "store")
+	if diff := cmp.Diff(embedded.Services, full.Services); diff != "" {
+		t.Errorf("services differ (-%s +%s):\n%s", composeFiles[0], composeFiles[1], diff)
+	}
+}
+
+// TestComposeSpeaksToOurPrograms asks the programs themselves which flags and variables they know.
+func TestComposeSpeaksToOurPrograms(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds the programs")
+	}
+	programs := buildPrograms(t)
+	for _, file := range composeFiles {
+		for name, s := range readCompose(t, file).Services {
+			if s.Build.Dockerfile == "" {
+				continue // not ours
+			}
+			help := helpOf(t, programs, s.Command)
+			for _, word := range s.Command {
+				if strings.HasPrefix(word, "--") && !strings.Contains(help, word+"=") && !strings.Contains(help, word+" ") {
+					t.Errorf("%s: %s is given %s, which %v does not know", file, name, word, s.Command)
+				}
+			}
+			for variable := range s.Environment {
+				if !strings.Contains(help, "$"+variable) {
+					t.Errorf("%s: %s is given %s, which %v does not read", file, name, variable, s.Command)
+				}
+			}
+		}
+	}
+}
+
+func buildPrograms(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir+string(filepath.Separator), "../cmd/...")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the programs: %v\n%s", err, out)
+	}
+	return dir
+}
+
+// helpOf runs a service's command, up to its first flag, with --help.
+func helpOf(t *testing.T, programs string, command []string) string {
+	t.Helper()
+	args := slices.Clone(command)
+	if flags := slices.IndexFunc(args, func(word string) bool { return strings.HasPrefix(word, "-") }); flags >= 0 {
+		args = args[:flags]
+	}
+	out, err := exec.CommandContext(t.Context(), filepath.Join(programs, args[0]), append(args[1:], "--help")...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v --help: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+func TestImageHasTheProgramsThatComposeRuns(t *testing.T) {
+	t.Parallel()
+	dockerfile := read(t, "Dockerfile")
+	for _, file := range composeFiles {
+		for name, s := range readCompose(t, file).Services {
+			if s.Build.Dockerfile == "" {
+				continue
+			}
+			if s.Build.Dockerfile != "deploy/Dockerfile" || s.Build.Context != ".." {
+				t.Errorf("%s: %s is built from %+v, want this directory's Dockerfile", file, name, s.Build)
+			}
+			if !strings.Contains(dockerfile, "/out/"+s.Command[0]+" ") {
+				t.Errorf("%s: %s runs %s, which the image does not have", file, name, s.Command[0])
+			}
+		}
+	}
+}
+
+type prometheusConfig struct {
+	Global struct {
+		ScrapeInterval     time.Duration `yaml:"scrape_interval"`
+		ScrapeTimeout      time.Duration `yaml:"scrape_timeout"`
+		EvaluationInterval time.Duration `yaml:"evaluation_interval"`
+	} `yaml:"global"`
+	ScrapeConfigs []struct {
+		JobName       string `yaml:"job_name"`
+		StaticConfigs []struct {
+			Targets []string `yaml:"targets"`
+		} `yaml:"static_configs"`
+	} `yaml:"scrape_configs"`
+}
+
+func TestPrometheusScrapesWhereServicesListen(t *testing.T) {
+	t.Parallel()
+	config := readYAML[prometheusConfig](t, "prometheus.yml")
+	if g := config.Global; g.ScrapeTimeout <= 0 || g.ScrapeTimeout > g.ScrapeInterval {
+		t.Errorf("scrape timeout %v, want at most the interval %v", g.ScrapeTimeout, g.ScrapeInterval)
+	}
+	var scraped []string
+	for _, job := range config.ScrapeConfigs {
+		for _, static := range job.StaticConfigs {
+			scraped = append(scraped, static.Targets...)
+		}
+	}
+	slices.Sort(scraped)
+	for _, file := range composeFiles {
+		var serving []string
+		for name, s := range readCompose(t, file).Services {
+			if _, port, listens := strings.Cut(s.Environment["TIDINGS_LISTEN"], ":"); listens {
+				serving = append(serving, name+":"+port)
+			}
+		}
+		slices.Sort(serving)
+		if !slices.Equal(scraped, serving) {
+			t.Errorf("%s: Prometheus scrapes %v, but %v serve metrics", file, scraped, serving)
+		}
+	}
+}
+
+type datasources struct {
+	APIVersion  int `yaml:"apiVersion"`
+	Datasources []struct {
+		Name      string `yaml:"name"`
+		UID       string `yaml:"uid"`
+		Type      string `yaml:"type"`
+		Access    string `yaml:"access"`
+		URL       string `yaml:"url"`
+		IsDefault bool   `yaml:"isDefault"`
+		Editable  bool   `yaml:"editable"`
+		JSONData  struct {
+			TimeInterval time.Duration `yaml:"timeInterval"`
+		} `yaml:"jsonData"`
+	} `yaml:"datasources"`
+}
+
+type providers struct {
+	APIVersion int `yaml:"apiVersion"`
+	Providers  []struct {
+		Name            string `yaml:"name"`
+		Type            string `yaml:"type"`
+		DisableDeletion bool   `yaml:"disableDeletion"`
+		AllowUIUpdates  bool   `yaml:"allowUiUpdates"`
+		Options         struct {
+			Path string `yaml:"path"`
+		} `yaml:"options"`
+	} `yaml:"providers"`
+}
+
+func TestGrafanaFindsPrometheusAndTheBoard(t *testing.T) {
+	t.Parallel()
+	sources := readYAML[datasources](t, "grafana/provisioning/datasources/prometheus.yaml")
+	if len(sources.Datasources) != 1 || sources.Datasources[0].UID != boardSource || sources.Datasources[0].URL != "http://prometheus:9090" {
+		t.Errorf("data sources: got %+v, want the compose service prometheus as %s", sources.Datasources, boardSource)
+	}
+	scrape := readYAML[prometheusConfig](t, "prometheus.yml").Global.ScrapeInterval
+	if got := sources.Datasources[0].JSONData.TimeInterval; got != scrape {
+		t.Errorf("Grafana believes that Prometheus scrapes every %v, it does every %v", got, scrape)
+	}
+	boards := readYAML[providers](t, "grafana/provisioning/dashboards/tidings.yaml").Providers
+	for _, file := range composeFiles {
+		mounts := readCompose(t, file).Services["grafana"].Volumes
+		if want := "./grafana/dashboards:" + boards[0].Options.Path + ":ro"; !slices.Contains(mounts, want) {
+			t.Errorf("%s: Grafana's mounts are %v, want %s among them", file, mounts, want)
+		}
+	}
+}
+
+// boardSource is the data source's identity, which every panel names.
+const boardSource = "prometheus"
+
+type source struct {
+	Type string `json:"type"`
+	UID  string `json:"uid"`
+}
+
+type board struct {
+	UID           string                    `json:"uid"`
+	Title         string                    `json:"title"`
+	Description   string                    `json:"description"`
+	Tags          []string                  `json:"tags"`
+	SchemaVersion int                       `json:"schemaVersion"`
+	Version       int                       `json:"version"`
+	Editable      bool                      `json:"editable"`
+	Timezone      string                    `json:"timezone"`
+	Refresh       string                    `json:"refresh"`
+	Time          struct{ From, To string } `json:"time"`
+	Templating    struct{ List []struct{} } `json:"templating"`
+	Annotations   struct{ List []struct{} } `json:"annotations"`
+	Panels        []panel                   `json:"panels"`
+}
+
+type panel struct {
+	ID          int                      `json:"id"`
+	Type        string                   `json:"type"`
+	Title       string                   `json:"title"`
+	Description string                   `json:"description"`
+	Collapsed   bool                     `json:"collapsed"`
+	Datasource  source                   `json:"datasource"`
+	Panels      []panel                  `json:"panels"`
+	GridPos     struct{ H, W, X, Y int } `json:"gridPos"`
+	FieldConfig struct {
+		Defaults struct {
+			Unit       string `json:"unit"`
+			Min        int    `json:"min"`
+			Thresholds struct {
+				Mode  string `json:"mode"`
+				Steps []struct {
+					Color string `json:"color"`
+					Value *int   `json:"value"`
+				} `json:"steps"`
+			} `json:"thresholds"`
+		} `json:"defaults"`
+		Overrides []struct{} `json:"overrides"`
+	} `json:"fieldConfig"`
+	Targets []struct {
+		RefID        string `json:"refId"`
+		Datasource   source `json:"datasource"`
+		Expr         string `json:"expr"`
+		LegendFormat string `json:"legendFormat"`
+	} `json:"targets"`
+}
+
+// TestBoard checks the board's form; that its metrics exist is the house's to check.
+func TestBoard(t *testing.T) {
+	t.Parallel()
+	decoder := json.NewDecoder(strings.NewReader(read(t, "grafana/dashboards/tidings.json")))
+	decoder.DisallowUnknownFields()
+	var b board
+	if err := decoder.Decode(&b); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[int]bool{}
+	for _, p := range b.Panels {
+		if seen[p.ID] {
+			t.Errorf("panel id %d is used twice", p.ID)
+		}
+		seen[p.ID] = true
+		if p.GridPos.X+p.GridPos.W > 24 {
+			t.Errorf("panel %q sticks out of the board", p.Title)
+		}
+		if p.Type == "row" {
+			continue
+		}
+		if p.Description == "" || len(p.Targets) == 0 {
+			t.Errorf("panel %q has no description or asks nothing", p.Title)
+		}
+		for _, target := range p.Targets {
+			checkQuery(t, p.Title, target.Expr, target.LegendFormat)
+			if target.Datasource.UID != boardSource || p.Datasource.UID != boardSource {
+				t.Errorf("panel %q asks another data source than %s", p.Title, boardSource)
+			}
+		}
+	}
+}
+
+// by finds the labels that a query keeps, and legend those that are shown.
+var (
+	by     = regexp.MustCompile(`by \(([a-z_, ]+)\)`)
+	legend = regexp.MustCompile(`\{\{([a-z_]+)\}\}`)
+)
+
+// labels is the closed set of labels; none is per user, topic or stream.
+var labels = []string{"le", "command", "outcome", "projection", "event", "route", "method", "code", "instance"}
+
+func checkQuery(t *testing.T, title, expr, shown string) {
+	t.Helper()
+	if strings.Count(expr, "(") != strings.Count(expr, ")") || strings.Count(expr, "[") != strings.Count(expr, "]") {
+		t.Errorf("panel %q: unbalanced: %s", title, expr)
+	}
+	var kept []string
+	for _, match := range by.FindAllStringSubmatch(expr, -1) {
+		kept = append(kept, strings.Split(match[1], ", ")...)
+	}
+	for _, label := range kept {
+		if !slices.Contains(labels, label) {
+			t.Errorf("panel %q: unknown label %s: %s", title, label, expr)
+		}
+	}
+	for _, match := range legend.FindAllStringSubmatch(shown, -1) {
+		if !slices.Contains(kept, match[1]) {
+			t.Errorf("panel %q shows the label %s, which the query drops: %s", title, match[1], expr)
+		}
+	}
+}
+
+func readCompose(t *testing.T, file string) compose {
+	t.Helper()
+	return readYAML[compose](t, file)
+}
+
+// readYAML refuses keys that T does not have, and a second document.
+func readYAML[T any](t *testing.T, file string) T {
+	t.Helper()
+	decoder := yaml.NewDecoder(bytes.NewReader([]byte(read(t, file))))
+	decoder.KnownFields(true)
+	var v T
+	if err := decoder.Decode(&v); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
+		t.Fatalf("%s: more than one document: %v", file, err)
+	}
+	return v
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
