@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -18,6 +17,7 @@ import (
 const (
 	alertWait       = 5 * time.Second // as with Prefer: wait=5
 	alertTitleRunes = 200             // what a notification's title holds
+	alertBodyBytes  = 8 << 10         // what a notification's body holds
 )
 
 // alertAnswer answers an alert.
@@ -55,78 +55,47 @@ func (a *api) alert(w http.ResponseWriter, r *http.Request) (done, error) {
 	}, nil
 }
 
-// alert turns an alert into the notification it stands for, which is then checked
-// as any other.
+// alert reads an alert as the notification it stands for.
 func (f *fields) alert(o object) events.Published {
 	if o == nil {
 		return events.Published{}
 	}
-	draft := map[string]any{"title": "-"} // stands in until the message is read
-	if severity, ok := o.take("severity"); ok {
-		draft["severity"] = severity
-	}
-	if _, ok := o["target"]; !ok {
-		f.flaw("target", "is missing: name 1 to %d targets, such as @alice or @@builds", commands.MaxTargets)
-	}
-	draft["to"] = f.alertTargets(f.list(o, "target", commands.MaxTargets))
-	title, body := f.alertMessage(o)
-	if title != "" {
-		draft["title"], draft["body"] = title, body
+	n := events.Published{
+		To: f.alertTargets(o), Severity: f.severity(o, "severity", events.SeverityNormal), Content: f.alertMessage(o),
 	}
 	f.rest(o, "an alert")
-	if len(f.flaws) > 0 {
-		delete(draft, "to") // named already
-	}
-	return f.alertDraft(draft)
-}
-
-func (f *fields) alertDraft(draft map[string]any) events.Published {
-	text, err := json.Marshal(draft)
-	if err != nil {
-		f.flaw("", "the alert cannot be read")
-		return events.Published{}
-	}
-	known := len(f.flaws) > 0
-	notification, flaws := commands.ParseDraft(text)
-	for _, flaw := range flaws {
-		field, at, _ := strings.Cut(flaw.Field, "[")
-		switch field {
-		case "to":
-			if known {
-				continue
-			}
-			field = "target"
-		case "title", "body":
-			field = "message"
-		}
-		if at != "" {
-			field += "[" + at
-		}
-		f.flaw(field, "%s", strings.ReplaceAll(flaw.Message, "to[", "target["))
-	}
-	return notification
+	return n
 }
 
 // alertTargets reads "@user" and "@@topic".
-func (f *fields) alertTargets(entries []json.RawMessage) []string {
-	return each(f, "target", entries, func(s string) (string, error) {
+func (f *fields) alertTargets(o object) []events.Target {
+	before := len(f.flaws)
+	entries := f.list(o, "target", commands.MaxTargets)
+	if len(entries) == 0 && len(f.flaws) == before {
+		f.flaw("target", "names 1 to %d targets, such as @alice or @@builds", commands.MaxTargets)
+	}
+	return each(f, "target", entries, func(s string) (events.Target, error) {
 		if name, ok := strings.CutPrefix(s, "@@"); ok {
-			return "topic:" + name, nil
+			topic, err := events.ParseTopic(name)
+			return events.Target{Topic: topic}, err //nolint:wrapcheck // worded for the client
 		}
 		if name, ok := strings.CutPrefix(s, "@"); ok {
-			return "user:" + name, nil
+			user, err := events.ParseUser(name)
+			return events.Target{User: user}, err //nolint:wrapcheck // worded for the client
 		}
-		return "", errors.New(`is "@<user>" or "@@<topic>"`)
+		return events.Target{}, errors.New(`is "@<user>" or "@@<topic>"`)
 	})
 }
 
 // alertMessage is a notification's title, and its body where the message is longer
 // than a title.
-func (f *fields) alertMessage(o object) (title, body string) {
-	const mostRunes = 8 << 10 // as a body, whose limit in bytes is checked with it
-	message := f.text(o, "message", 1, mostRunes)
-	if utf8.RuneCountInString(message) <= alertTitleRunes {
-		return message, ""
+func (f *fields) alertMessage(o object) events.Content {
+	message := f.text(o, "message", 1, alertBodyBytes)
+	switch {
+	case len(message) > alertBodyBytes && utf8.RuneCountInString(message) <= alertBodyBytes:
+		f.flaw("message", "has at most %d bytes", alertBodyBytes)
+	case utf8.RuneCountInString(message) > alertTitleRunes:
+		return events.Content{Title: string([]rune(message)[:alertTitleRunes]), Body: message}
 	}
-	return string([]rune(message)[:alertTitleRunes]), message
+	return events.Content{Title: message}
 }

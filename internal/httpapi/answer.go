@@ -16,6 +16,10 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // writeJSON answers with a body that fits in memory.
 func writeJSON(w http.ResponseWriter, status int, body any) error {
+	return write(w, status, "application/json", body)
+}
+
+func write(w http.ResponseWriter, status int, media string, body any) error {
 	buffer, _ := buffers.Get().(*bytes.Buffer)
 	buffer.Reset()
 	defer func() {
@@ -29,7 +33,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) error {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", media)
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", strconv.Itoa(buffer.Len()))
 	w.WriteHeader(status)

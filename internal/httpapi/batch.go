@@ -12,8 +12,8 @@ import (
 // batchAnswer answers a batch: a notificationAnswer or a Problem for each entry,
 // in the call's order.
 type batchAnswer struct {
-	Results  []any            `json:"results"`
-	Position *events.Position `json:"position,omitempty"` // the highest; absent when nothing was published
+	Results  []any           `json:"results"`
+	Position events.Position `json:"position"` // the highest; 0 when nothing was published
 }
 
 func (a *api) publishBatch(w http.ResponseWriter, r *http.Request) (done, error) {
@@ -98,7 +98,6 @@ func nothingDone(outcomes []commands.BatchOutcome) (fault error) {
 
 // batchDone puts the outcomes of a batch's valid entries among its results.
 func (a *api) batchDone(r *http.Request, b commands.Batch, outcomes []commands.BatchOutcome, results []any) done {
-	answer := batchAnswer{Results: results}
 	d := done{status: http.StatusAccepted, replayed: true}
 	for i, o := range outcomes {
 		at := b.Entries[i].Index
@@ -112,10 +111,7 @@ func (a *api) batchDone(r *http.Request, b commands.Batch, outcomes []commands.B
 		d.changed = d.changed || !o.Replayed
 	}
 	d.replayed = d.replayed && !d.changed
-	if d.position > 0 {
-		answer.Position = &d.position
-	}
-	d.body = answer
+	d.body = batchAnswer{Results: results, Position: d.position}
 	return d
 }
 

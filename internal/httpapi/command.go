@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // commandTimeout ends a command that hangs although the store bounds its calls.
-const commandTimeout = 60 * time.Second
+const commandTimeout = 30 * time.Second
 
 // done is what became of a command, and how that is answered.
 type done struct {
@@ -37,6 +38,9 @@ func (a *api) command(name func(*http.Request) string, decide func(http.Response
 		ctx, cancel := context.WithTimeout(r.Context(), commandTimeout)
 		defer cancel()
 		d, err := decide(w, r.WithContext(ctx))
+		if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			err = fmt.Errorf("%w: %w", events.ErrOutcomeUnknown, err)
+		}
 		a.metrics.command(name(r), outcome(d, err))
 		if err != nil {
 			return err

@@ -31,7 +31,10 @@ func (f *fields) flaw(field, format string, args ...any) {
 }
 
 // err is nil when nothing is wrong.
-func (f *fields) err() error { return invalid(f.flaws) }
+func (f *fields) err() error {
+	slices.SortStableFunc(f.flaws, func(a, b commands.Flaw) int { return strings.Compare(a.Field, b.Field) })
+	return invalid(f.flaws)
+}
 
 // path is a segment of the path, unescaped once: routing goes by the escaped
 // path, so that a name may contain %2F.
@@ -97,7 +100,6 @@ func (f *fields) rest(o object, of string) {
 	for name := range o {
 		f.flaw(fieldName(name), "is not a field of %s", of)
 	}
-	slices.SortFunc(f.flaws, func(a, b commands.Flaw) int { return strings.Compare(a.Field, b.Field) })
 }
 
 // fieldName is an unknown member's name as far as it may be repeated.
@@ -177,4 +179,22 @@ func each[T comparable](f *fields, name string, entries []json.RawMessage, parse
 		values = append(values, value)
 	}
 	return values
+}
+
+// severity reads a severity's name.
+func (f *fields) severity(o object, name string, byDefault events.Severity) events.Severity {
+	value, ok := o.take(name)
+	if !ok {
+		return byDefault
+	}
+	var s string
+	if err := json.Unmarshal(value, &s); err != nil {
+		f.flaw(name, "is a string")
+		return byDefault
+	}
+	severity, err := events.ParseSeverity(s)
+	if err != nil {
+		f.flaw(name, "is one of low, normal, high and critical")
+	}
+	return severity
 }

@@ -5,9 +5,12 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/tidings-io/tidings/internal/inbox"
 )
 
 // endpoint serves a route; its error is answered as a problem.
@@ -31,9 +34,11 @@ func New(c Config) (http.Handler, error) {
 func (a *api) router(routes []route) *chi.Mux {
 	mux := chi.NewRouter()
 	for _, rt := range routes {
-		mux.Method(rt.method, rt.pattern, a.serve(rt))
+		// What is no change has no route, rather than a handler that says so.
+		pattern := strings.ReplaceAll(rt.pattern, "{change}", "{change:"+strings.Join(inbox.ChangeNames, "|")+"}")
+		mux.Method(rt.method, pattern, a.serve(rt))
 		if rt.method == http.MethodGet && !rt.stream {
-			mux.Method(http.MethodHead, rt.pattern, a.serve(rt))
+			mux.Method(http.MethodHead, pattern, a.serve(rt))
 		}
 	}
 	mux.NotFound(func(w http.ResponseWriter, r *http.Request) {

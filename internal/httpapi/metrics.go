@@ -86,9 +86,6 @@ func (m *metrics) request(w *recorder, method string, took time.Duration) {
 	}
 }
 
-// command counts one; a request that names no command is none.
 func (m *metrics) command(name, outcome string) {
-	if name != "" {
-		m.commands.WithLabelValues(name, outcome).Inc()
-	}
+	m.commands.WithLabelValues(name, outcome).Inc()
 }

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -266,13 +265,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p Problem) {
 	if p.Status == http.StatusRequestTimeout || p.Status == http.StatusRequestEntityTooLarge {
 		h.Set("Connection", "close") // what is left of the body is not waited for
 	}
-	body, err := json.Marshal(p)
-	if err != nil {
-		panic(fmt.Sprintf("httpapi: encode a problem: %v", err)) // strings and numbers only
+	if err := write(w, p.Status, "application/problem+json", p); err != nil {
+		panic(err) // strings and numbers only
 	}
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Length", strconv.Itoa(len(body)+1))
-	w.WriteHeader(p.Status)
-	_, _ = w.Write(append(body, '\n')) // the client may have gone
 }

@@ -45,7 +45,11 @@ func (a *api) ask(r *http.Request) (*ask, error) {
 			}
 		}
 	}
-	return &ask{values: values, atMost: maxPage}, nil
+	q := &ask{values: values, atMost: maxPage}
+	if values.Has("as_of") { // must not be ignored: the answer would be of another time than was asked for
+		q.flaw("as_of", "is not supported yet: answers are as of now")
+	}
+	return q, nil
 }
 
 // limit is the size of a page.
@@ -90,14 +94,6 @@ func (q *ask) topicFilter() events.Topic {
 	return topic
 }
 
-// noAsOf refuses the one parameter that must not be ignored: the answer would be
-// of another time than was asked for.
-func (q *ask) noAsOf() {
-	if q.values.Has("as_of") {
-		q.flaw("as_of", "is not supported yet: answers are as of now")
-	}
-}
-
 // query makes an endpoint of one that answers from the read model: it waits until
 // that has passed the position asked for, which the snapshot that answers checks
 // again.
@@ -118,7 +114,7 @@ func (a *api) query(answer func(context.Context, *http.Request, *ask, queries.At
 	}
 }
 
-// ready is what an answer calls when it has read its parameters: it refuses what
+// readyFor is what an answer calls when it has read its parameters: it refuses what
 // is wrong with them, and then waits.
 func (a *api) readyFor(ctx context.Context, q *ask, at queries.AtLeast) error {
 	if err := q.err(); err != nil {
@@ -133,10 +129,9 @@ func (a *api) readyFor(ctx context.Context, q *ask, at queries.AtLeast) error {
 }
 
 func (a *api) inbox(ctx context.Context, r *http.Request, q *ask, at queries.AtLeast) (any, error) {
-	q.noAsOf()
 	page := queries.InboxQuery{
 		User: q.user(r), Limit: q.limit(defaultPage), Cursor: q.values.Get("cursor"),
-		State: q.state(), Topic: q.topicFilter(), Severity: q.severity(),
+		State: q.state(), Topic: q.topicFilter(), Severity: q.severityFilter(),
 	}
 	if err := a.readyFor(ctx, q, at); err != nil {
 		return nil, err
@@ -154,7 +149,7 @@ func (q *ask) state() queries.State {
 	return state
 }
 
-func (q *ask) severity() *events.Severity {
+func (q *ask) severityFilter() *events.Severity {
 	name := q.values.Get("severity")
 	if name == "" {
 		return nil
@@ -167,7 +162,6 @@ func (q *ask) severity() *events.Severity {
 }
 
 func (a *api) counts(ctx context.Context, r *http.Request, q *ask, at queries.AtLeast) (any, error) {
-	q.noAsOf()
 	user := q.user(r)
 	if err := a.readyFor(ctx, q, at); err != nil {
 		return nil, err

@@ -258,8 +258,9 @@ func (a *api) queryRoutes(c Config) []route {
 	}
 }
 
-func (a *api) operationRoutes(c Config) []route {
-	routes := []route{
+// monitoring are the routes of every process.
+func (a *api) monitoring() []route {
+	return []route{
 		{
 			method: http.MethodGet, pattern: "/livez", id: "livez", group: groupOperations,
 			summary: "Whether the process serves",
@@ -275,6 +276,11 @@ func (a *api) operationRoutes(c Config) []route {
 			summary: "Metrics for Prometheus",
 			answers: map[int]any{http.StatusOK: mediaType("text/plain")}, serve: a.showMetrics(),
 		},
+	}
+}
+
+func (a *api) operationRoutes(c Config) []route {
+	routes := append(a.monitoring(), []route{
 		{
 			method: http.MethodGet, pattern: documentPattern, id: "openapi", group: groupOperations,
 			summary: "This document",
@@ -295,7 +301,7 @@ func (a *api) operationRoutes(c Config) []route {
 			summary: "What /docs is made of", problems: []string{codeNotFound},
 			answers: map[int]any{http.StatusOK: mediaType("application/octet-stream")}, serve: docsAsset,
 		},
-	}
+	}...)
 	if c.Console != nil {
 		routes = append(routes, route{
 			method: http.MethodGet, pattern: "/", id: "console", group: groupOperations,

@@ -57,8 +57,8 @@ type itemsBody struct {
 
 // batchAnswerDoc is batchAnswer with its entries spelled out.
 type batchAnswerDoc struct {
-	Results  []batchResult    `json:"results" doc:"In the order of the call: published, or a problem."`
-	Position *events.Position `json:"position,omitempty" doc:"The highest; absent when nothing was published."`
+	Results  []batchResult   `json:"results" doc:"In the order of the call: published, or a problem."`
+	Position events.Position `json:"position" doc:"The highest; 0 when nothing was published."`
 }
 
 type batchResult struct {

@@ -56,13 +56,7 @@ func (f *fields) rules(body []byte) (rules events.Rules) {
 		return rules
 	}
 	o := f.object(body)
-	if name := f.text(o, "min_severity", 0, maxNameRunes); name != "" {
-		severity, err := events.ParseSeverity(name)
-		if err != nil {
-			f.flaw("min_severity", "is one of low, normal, high and critical")
-		}
-		rules.MinSeverity = severity
-	}
+	rules.MinSeverity = f.severity(o, "min_severity", events.SeverityLow)
 	if len(f.list(o, "channels", maxChannels)) > 0 {
 		f.flaw("channels", "is not supported yet: notifications are delivered to the inbox and its streams")
 	}
@@ -74,7 +68,6 @@ func (f *fields) rules(body []byte) (rules events.Rules) {
 }
 
 const (
-	maxNameRunes   = 100
 	maxChannels    = 100
 	maxFilterRunes = 10_000
 )
