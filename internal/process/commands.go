@@ -25,7 +25,7 @@ type APICommand struct {
 }
 
 // Run serves until told to stop.
-func (c *APICommand) Run(ctx context.Context) (err error) {
+func (c *APICommand) Run(ctx context.Context) error {
 	listener, err := listen(ctx, c.Listen, c.Insecure)
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func (c *APICommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer func() { err = errors.Join(err, connections.Close()) }()
+	defer connections.Close()
 	api := API{Connections: connections, Logger: c.Logger(), Registry: registry}
 	return api.Run(ctx, listener, func() { ready(listener) })
 }
@@ -64,7 +64,7 @@ type ProjectorCommand struct {
 }
 
 // Run projects until told to stop.
-func (c *ProjectorCommand) Run(ctx context.Context) (err error) {
+func (c *ProjectorCommand) Run(ctx context.Context) error {
 	listener, err := listen(ctx, c.Listen, c.Insecure)
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (c *ProjectorCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer func() { err = errors.Join(err, connections.Close()) }()
+	defer connections.Close()
 	projector := Projector{
 		Store: connections.Store, DatabaseURL: c.DatabaseURL, StoreLimit: c.FanoutStoreLimit, Logger: c.Logger(), Registry: registry,
 	}

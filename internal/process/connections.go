@@ -37,12 +37,9 @@ func Connect(ctx context.Context, storeURL, databaseURL string, logger *slog.Log
 }
 
 // Close gives both back.
-func (c *Connections) Close() error {
+func (c *Connections) Close() {
 	c.Pool.Close()
-	if err := c.Store.Close(); err != nil {
-		return fmt.Errorf("close the event store's client: %w", err)
-	}
-	return nil
+	c.Store.Close()
 }
 
 // Store is the event store of a log that has a name: nothing is appended before

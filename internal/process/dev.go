@@ -54,12 +54,12 @@ func storeURL(listener net.Listener) string {
 	return fmt.Sprintf("esdb://%s?tls=false", listener.Addr())
 }
 
-func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, databaseURL string, ready func()) (err error) {
+func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, databaseURL string, ready func()) error {
 	connections, err := Connect(ctx, storeURL, databaseURL, d.Logger, d.Registry)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer func() { err = errors.Join(err, connections.Close()) }()
+	defer connections.Close()
 	inbox := Projector{
 		Store: connections.Store, DatabaseURL: databaseURL, StoreLimit: d.StoreLimit, Logger: d.Logger, Registry: d.Registry,
 	}.inbox()

@@ -33,7 +33,12 @@ func (p Projector) inbox() *projections.Inbox {
 // Run projects until ctx ends; the listener serves health and metrics.
 func (p Projector) Run(ctx context.Context, listener net.Listener) error {
 	inbox := p.inbox()
-	health := httpapi.Health(p.Registry, httpapi.Check{Name: "inbox", Ask: func(context.Context) error { return healthy(inbox) }})
+	health, err := httpapi.Health(p.Registry, httpapi.Check{
+		Name: "inbox", Ask: func(context.Context) error { return healthy(inbox) },
+	})
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return inbox.Run(ctx) })
 	g.Go(func() error { return httpapi.Serve(ctx, listener, health, nil, p.Logger) })
