@@ -35,7 +35,8 @@ func serve(t testing.TB, log *eventlog.Log, o node.Options) *server {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- node.New(log, o).Serve(ctx, listener) }()
+	served := node.New(log, o)
+	go func() { ended <- served.Serve(ctx, listener) }()
 	s := &server{log: log, url: fmt.Sprintf("esdb://%s?tls=false", listener.Addr())}
 	stopped := false
 	s.stop = func() error {
