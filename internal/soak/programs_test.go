@@ -56,6 +56,8 @@ func binary(t *testing.T, name string) string {
 		defer cancel()
 		build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", built.dir+string(filepath.Separator), "./cmd/...")
 		build.Dir = filepath.Join("..", "..")
+		began := time.Now()
+		defer func() { t.Logf("built the programs in %s", time.Since(began).Round(time.Millisecond)) }()
 		if out, err := build.CombinedOutput(); err != nil {
 			built.err = fmt.Errorf("go build: %w\n%s", err, out)
 		}

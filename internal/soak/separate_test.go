@@ -16,27 +16,40 @@ func TestSeparateProcesses(t *testing.T) { //nolint:paralleltest // it starts a 
 	if testing.Short() {
 		t.Skip("starts a whole system")
 	}
+	binary(t, "tidings") // compiling is not part of what has a deadline
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 3*time.Minute, errors.New("the test took too long"))
 	defer cancel()
+	began := time.Now()
 	parts := startParts(t)
-	one, other := parts.api(t), parts.api(t)
-	working := parts.projector(t)
-	standby := parts.projector(t)
+	one, oneURL := parts.program(t, "api")
+	other, otherURL := parts.program(t, "api")
+	working, workingURL := parts.program(t, "projector")
+	untilReady(t, working, workingURL) // an API is ready when there are tables to read, which the projector makes
+	untilReady(t, one, oneURL)
+	untilReady(t, other, otherURL)
+	standby, standbyURL := parts.program(t, "projector")
+	untilReady(t, standby, standbyURL)
 
-	readers := append(follow(ctx, t, one, []string{"ann"}), follow(ctx, t, other, []string{"bob"})...)
+	t.Logf("everything was ready after %s", time.Since(began).Round(time.Millisecond))
+	readers := append(follow(ctx, t, oneURL, []string{"ann"}), follow(ctx, t, otherURL, []string{"bob"})...)
 	var answer struct{}
 	for _, r := range readers {
-		call(ctx, t, http.MethodPut, one+"/v1/users/"+r.User+"/subscriptions/builds", nil, &answer)
+		call(ctx, t, http.MethodPut, oneURL+"/v1/users/"+r.User+"/subscriptions/builds", nil, &answer)
 	}
-	want := []published{publish(ctx, t, one, "topic:builds"), publish(ctx, t, other, "topic:builds")}
+	want := []published{publish(ctx, t, oneURL, "topic:builds"), publish(ctx, t, otherURL, "topic:builds")}
 	readers.mustReceive(ctx, t, want)
-	projected(ctx, t, other, "ann", want)
+	projected(ctx, t, otherURL, "ann", want)
 
+	killed := time.Now()
 	working.kill()
-	want = append(want, publish(ctx, t, one, "topic:builds", "user:bob"), publish(ctx, t, other, "topic:builds"))
+	want = append(want, publish(ctx, t, oneURL, "topic:builds", "user:bob"), publish(ctx, t, otherURL, "topic:builds"))
 	readers.mustReceive(ctx, t, want)
-	projected(ctx, t, one, "bob", want)
-	standby.stop(t)
+	t.Logf("live without a projector after %s", time.Since(killed).Round(time.Millisecond))
+	projected(ctx, t, oneURL, "bob", want)
+	t.Logf("the standby had taken over after %s", time.Since(killed).Round(time.Millisecond))
+	for _, p := range []*program{standby, one, other} {
+		p.stop(t)
+	}
 }
 
 // parts are the event store and the database that the others share.
@@ -50,21 +63,12 @@ func startParts(t *testing.T) parts {
 	return parts{store: "esdb://" + listen + "?tls=false", database: "postgres" + postgres.says(t, "postgres")}
 }
 
-// api starts an API and returns its URL.
-func (p parts) api(t *testing.T) string {
+// program starts an API or a projector and returns its URL.
+func (p parts) program(t *testing.T, name string) (*program, string) {
 	t.Helper()
 	listen := freeAddress(t)
-	api := start(t, "api", "--eventstore-url", p.store, "--database-url", p.database, "--listen", listen)
-	untilReady(t, api, "http://"+listen)
-	return "http://" + listen
-}
-
-func (p parts) projector(t *testing.T) *program {
-	t.Helper()
-	listen := freeAddress(t)
-	projector := start(t, "projector", "--eventstore-url", p.store, "--database-url", p.database, "--listen", listen)
-	untilReady(t, projector, "http://"+listen)
-	return projector
+	started := start(t, name, "--eventstore-url", p.store, "--database-url", p.database, "--listen", listen)
+	return started, "http://" + listen
 }
 
 // mustReceive waits until every reader has every notification, and holds them to once and in order.
