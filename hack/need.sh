@@ -69,6 +69,9 @@ apt_postgres() {
 }
 
 install() {
+	if [ "$thing" = postgres ] && [ -n "${TIDINGS_POSTGRES_BIN:-}" ]; then
+		give_up "TIDINGS_POSTGRES_BIN=$TIDINGS_POSTGRES_BIN holds no initdb"
+	fi
 	echo "installing $thing ..." >&2
 	if command -v apt-get >/dev/null; then
 		case $thing in
