@@ -8,18 +8,14 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/inbox"
 )
 
 const (
-	historyPage = 256                    // entries of one question to the read model
-	joinEvents  = 64                     // of the window, at most, are folded under the hub's lock
-	retryPause  = 500 * time.Millisecond // after a question that failed
-	gapPause    = 200 * time.Millisecond // between looks at a projector that is behind the window
-	forever     = time.Duration(math.MaxInt64)
+	retryPause = 500 * time.Millisecond // after a question that failed
+	gapPause   = 200 * time.Millisecond // between looks at a projector that is behind the window
+	forever    = time.Duration(math.MaxInt64)
 )
 
 // advance brings a follower that has nothing to hand out one step nearer to
@@ -28,14 +24,18 @@ func (f *Follower) advance(ctx context.Context) (time.Duration, error) {
 	if f.reader != nil {
 		return forever, nil
 	}
-	if !f.behind.IsZero() && time.Since(f.behind) > f.hub.Limits.MaxLag {
-		return 0, fmt.Errorf("%w: not live again after %s", ErrTooSlow, f.hub.Limits.MaxLag)
+	if limit := f.hub.Limits.MaxLag; !f.behind.IsZero() && time.Since(f.behind) > limit {
+		if f.failed != nil {
+			return 0, f.failed
+		}
+		return 0, fmt.Errorf("%w: not live again after %s", ErrTooSlow, limit)
 	}
 	if f.private == nil {
-		snapshot, err := f.history(ctx, inbox.Ask{User: f.User, Resume: true, After: f.cursor, Limit: historyPage})
+		snapshot, err := f.history(ctx, inbox.Ask{User: f.User, Resume: true, After: f.cursor, Limit: f.hub.Limits.page})
 		if err != nil {
 			return f.again(ctx, err)
 		}
+		f.failed = nil
 		f.page(snapshot)
 		return 0, nil
 	}
@@ -113,25 +113,22 @@ func (h *Hub) attach(f *Follower) (rest []*logged, ok bool) {
 		return nil, true
 	}
 	rest, ok = h.window.after(f.private.known)
-	if !ok || len(rest) > joinEvents {
+	if !ok || len(rest) > h.Limits.join {
 		return rest, ok
 	}
 	for _, e := range rest {
 		f.fold(e)
 	}
-	f.cursor = max(f.cursor, f.private.known, h.position)
+	f.cursor = max(f.cursor, h.position) // a hub behind the checkpoint has yet to tell what history has told
 	f.reader = newReader(f.cursor)
 	h.enter(f.private, f.reader)
-	f.private, f.behind, f.gap = nil, time.Time{}, time.Time{}
+	f.private, f.behind, f.gap, f.failed = nil, time.Time{}, time.Time{}, nil
 	return nil, true
 }
 
-// fold takes one event into what is known of the user, and keeps what it tells
-// them.
+// fold takes the next event into what is known of the user, and keeps what it
+// tells them.
 func (f *Follower) fold(e *logged) {
-	if e.position <= f.private.known {
-		return
-	}
 	switch ev := e.event.(type) {
 	case events.SubscriptionEvent:
 		if user, topic := subscription(ev); user == f.User {
@@ -152,15 +149,15 @@ func (f *Follower) withdraw(e events.Event) {
 	var gone func(*Frame) bool
 	switch e := e.(type) {
 	case events.Retracted:
-		gone = func(frame *Frame) bool { return frame.item == e.NotificationID }
+		gone = func(item *Frame) bool { return item.item == e.NotificationID }
 	case events.ItemsDeleted:
-		gone = func(frame *Frame) bool {
-			return frame.item != uuid.Nil && (frame.Position <= e.Through || slices.Contains(e.IDs, frame.item))
-		}
+		gone = func(item *Frame) bool { return item.Position <= e.Through || slices.Contains(e.IDs, item.item) }
 	default:
 		return
 	}
-	f.pending = slices.DeleteFunc(f.pending, gone)
+	f.pending = slices.DeleteFunc(f.pending, func(frame *Frame) bool {
+		return frame.Event == EventMessage && gone(frame)
+	})
 }
 
 func (f *Follower) push(frame *Frame) {
@@ -228,9 +225,7 @@ func (f *Follower) again(ctx context.Context, err error) (time.Duration, error) 
 		return 0, ctx.Err()
 	}
 	f.trouble()
-	if time.Since(f.behind) > f.hub.Limits.MaxLag {
-		return 0, err
-	}
+	f.failed = err
 	return jittered(retryPause), nil
 }
 

@@ -26,7 +26,6 @@ type world struct {
 	down       error           // what history answers, if not nil
 	headless   error           // what Head answers, if not nil
 	asked      []inbox.Ask
-	reads      int // subscriptions begun
 	changed    chan struct{}
 }
 
@@ -107,14 +106,20 @@ func (w *world) Subscribe(ctx context.Context, after events.Position) iter.Seq2[
 type gate struct {
 	*world
 
-	open   bool            // lets everything through
-	upTo   events.Position // while not open
-	breaks bool            // the next read fails, once
+	open    bool            // lets everything through
+	upTo    events.Position // while not open
+	breaks  bool            // the next read fails, once
+	failing func() error    // what a subscription fails with from its beginning, if not nil
 }
 
 func (g *gate) Subscribe(ctx context.Context, after events.Position) iter.Seq2[events.Message, error] {
 	return func(yield func(events.Message, error) bool) {
-		g.set(func() { g.reads++ })
+		if g.failing != nil {
+			if err := g.failing(); err != nil {
+				yield(events.Message{}, err)
+				return
+			}
+		}
 		for {
 			g.mu.Lock()
 			i, _ := slices.BinarySearchFunc(g.stored, after+1, func(s events.Stored, p events.Position) int {

@@ -49,13 +49,9 @@ func (h *Hub) deliver(e *logged, to []events.Target, at events.Position, severit
 	}
 }
 
-// tell offers the event to the user's readers, unless that was done. A reader
-// whose queue is full leaves the maps; it comes back by catching up.
+// tell offers the event to the user's readers, who take it once. A reader whose
+// queue is full leaves the maps; it comes back by catching up.
 func (h *Hub) tell(m *member, e *logged) {
-	if m.told == e.position {
-		return
-	}
-	m.told = e.position
 	f := e.frame(m.user)
 	for i := len(m.readers) - 1; i >= 0; i-- {
 		if !m.readers[i].offer(f, h.Limits.QueueFrames, h.Limits.QueueBytes) {
@@ -65,19 +61,17 @@ func (h *Hub) tell(m *member, e *logged) {
 	}
 }
 
-// enter puts a reader into the maps with what is known of its user. An older
-// snapshot never replaces newer knowledge. mu must be held.
+// enter puts a reader into the maps. What the hub knows of a user already is
+// never replaced, neither by an older snapshot nor by a newer one: the hub folds
+// whatever a newer one has in addition before it matters. mu must be held.
 func (h *Hub) enter(known *member, r *reader) {
 	m := h.members[known.user]
-	switch {
-	case m == nil:
+	if m == nil {
 		m = known
 		h.members[m.user] = m
-		h.indexAll(m)
-	case known.known > max(m.known, h.position):
-		h.unindexAll(m)
-		m.known, m.topics = known.known, known.topics
-		h.indexAll(m)
+		for topic, ms := range m.topics {
+			h.index(m, topic, ms)
+		}
 	}
 	m.readers = append(m.readers, r)
 	r.member = m
@@ -101,7 +95,7 @@ func (h *Hub) detach(r *reader) {
 	}
 	if len(m.readers) == 0 && h.members[m.user] == m {
 		delete(h.members, m.user)
-		h.unindexAll(m)
+		h.unindex(m)
 	}
 }
 
@@ -114,13 +108,7 @@ func (h *Hub) index(m *member, topic events.Topic, ms *membership) {
 	of[m] = ms
 }
 
-func (h *Hub) indexAll(m *member) {
-	for topic, ms := range m.topics {
-		h.index(m, topic, ms)
-	}
-}
-
-func (h *Hub) unindexAll(m *member) {
+func (h *Hub) unindex(m *member) {
 	for topic := range m.topics {
 		delete(h.topics[topic], m)
 		if len(h.topics[topic]) == 0 {

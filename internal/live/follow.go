@@ -54,6 +54,7 @@ type Follower struct {
 
 	behind time.Time // since when the follower has been in trouble; zero: it is not
 	gap    time.Time // since when its history has ended before the window begins; zero: it does not
+	failed error     // what the trouble is, if it is not slowness
 	ended  error
 	timer  *time.Timer
 }
@@ -155,7 +156,7 @@ func (f *Follower) begin(ctx context.Context, req FollowRequest) error {
 		return err
 	}
 	at := f.hub.Position()
-	ask := inbox.Ask{User: f.User, Resume: resume, After: after, Limit: historyPage}
+	ask := inbox.Ask{User: f.User, Resume: resume, After: after, Limit: f.hub.Limits.page}
 	if !resume && f.Reset == "" {
 		ask.Newest = req.Newest
 	}

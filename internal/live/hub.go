@@ -55,6 +55,9 @@ type Limits struct {
 	// StartWait is how long Run waits for the projector's checkpoint before it
 	// begins at the store's head; default 10 s.
 	StartWait time.Duration
+
+	page int // entries of one question to the read model; 256
+	join int // events of the window, at most, that are folded under the hub's lock; 64
 }
 
 // Hub folds the log for connected users and tells their readers. Set the fields,
@@ -143,6 +146,8 @@ func (h *Hub) init() {
 		orDefault(&l.GapWait, 3*time.Second)
 		orDefault(&l.Timeout, 5*time.Second)
 		orDefault(&l.StartWait, 10*time.Second)
+		orDefault(&l.page, 256)
+		orDefault(&l.join, 64)
 		h.histories = make(chan struct{}, l.Questions)
 		h.logs = make(chan struct{}, logs)
 		if h.Logger == nil {

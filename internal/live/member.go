@@ -17,9 +17,7 @@ type member struct {
 	known  events.Position
 	topics map[events.Topic]*membership
 
-	// Only once in the hub's maps:
-	readers []*reader
-	told    events.Position // the last event offered to the readers: one event is offered once
+	readers []*reader // once in the hub's maps
 }
 
 // membership is a user's periods in one topic, oldest first. They do not overlap.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/inbox"
 )
 
 // TestEveryReaderIsToldWhatTheLogSays: two hubs with tiny windows and queues, a
@@ -62,6 +64,7 @@ func drawScript(rt *rapid.T) script {
 	return script{
 		limits: Limits{
 			WindowEvents: rapid.IntRange(1, 12).Draw(rt, "window"), QueueFrames: rapid.IntRange(1, 5).Draw(rt, "queue"),
+			page: rapid.IntRange(1, 3).Draw(rt, "page"), join: rapid.IntRange(1, 3).Draw(rt, "join"),
 			GapWait: 2 * time.Second, MaxLag: time.Hour,
 		},
 		final: rapid.IntRange(0, 20).Draw(rt, "final lag"),
@@ -72,7 +75,7 @@ func drawScript(rt *rapid.T) script {
 				a:  rapid.IntRange(0, 3).Draw(rt, "a"), b: rapid.IntRange(0, 1).Draw(rt, "b"), n: rapid.IntRange(0, 9).Draw(rt, "n"),
 				to: rapid.SliceOfNDistinct(rapid.SampledFrom(targets), 1, 3, rapid.ID).Draw(rt, "to"),
 			}
-		}), 1, 120).Draw(rt, "steps"),
+		}), 30, 200).Draw(rt, "steps"),
 	}
 }
 
@@ -133,6 +136,50 @@ func (s script) play(t *testing.T) (failure string) {
 		}
 		if failure != "" {
 			return failure
+		}
+	}
+	for _, h := range hubs {
+		if failure = h.check(w); failure != "" {
+			return failure
+		}
+	}
+	return ""
+}
+
+// check compares what a hub that has folded everything knows with the naive fold.
+func (h *Hub) check(w *world) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	indexed := 0
+	for user, m := range h.members {
+		_, want := w.fold(user, w.head())
+		for topic, ms := range m.topics {
+			for _, p := range ms.periods {
+				if len(want) == 0 || !slices.Contains(want, p) {
+					return fmt.Sprintf("the hub knows the period %+v of %s, which the log does not say: %+v", p, user, want)
+				}
+				want = slices.DeleteFunc(want, func(other inbox.Period) bool { return other == p })
+			}
+			if h.topics[topic][m] != ms {
+				return fmt.Sprintf("%s is not found by topic %s", user, topic)
+			}
+			indexed++
+		}
+		if len(want) > 0 || len(m.readers) == 0 {
+			return fmt.Sprintf("the hub does not know %+v of %s, who has %d readers", want, user, len(m.readers))
+		}
+	}
+	for _, of := range h.topics {
+		if indexed -= len(of); len(of) == 0 {
+			return "a topic nobody is under"
+		}
+	}
+	if indexed != 0 {
+		return "users who are gone are still under topics"
+	}
+	for i, e := range h.window.kept {
+		if i > 0 && e.position <= h.window.kept[i-1].position {
+			return "the window is out of order"
 		}
 	}
 	return ""
@@ -328,4 +375,3 @@ func (c *client) judge(w *world) string {
 	}
 	return ""
 }
-
