@@ -131,7 +131,7 @@ func call[T any](
 	defer cancel()
 	var value T
 	var err error
-	t := c.start(func() { value, err = guarded(func() (T, error) { return f(ctx, c.client) }) })
+	t := c.start(func() { value, err = inside(c, func() (T, error) { return f(ctx, c.client) }) })
 	select {
 	case <-t.done:
 	case <-ctx.Done():
@@ -143,9 +143,16 @@ func call[T any](
 	return value, err
 }
 
-// guarded turns a panic of the client into an error: it indexes trailers that a
-// server may leave out, and meets unknown messages with a panic.
-func guarded[T any](f func() (T, error)) (value T, err error) {
+// inside does what is to be done inside the client. A lost connection's client
+// is left alone: it would look for the server anew, and drop its old connection
+// without closing it. A panic of the client becomes an error: it indexes
+// trailers that a server may leave out, and meets unknown messages with a panic.
+func inside[T any](c *connection, f func() (T, error)) (value T, err error) {
+	select {
+	case <-c.lost:
+		return value, errLost
+	default:
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v", errPanic, p)

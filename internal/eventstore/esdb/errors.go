@@ -17,6 +17,7 @@ import (
 var (
 	errConnecting = errors.New("no connection has been made yet")
 	errClosed     = fmt.Errorf("%w: closed by this program", events.ErrStoreUnavailable)
+	errLost       = errors.New("the connection was lost before the call")
 	errCut        = errors.New("the event store has stopped answering")
 	errAbandoned  = errors.New("the event store's client does not return")
 	errPanic      = errors.New("the event store's client panicked")
@@ -51,6 +52,8 @@ func judge(err error) (fate, error) {
 		return refused, err
 	case errors.Is(err, errPanic):
 		return failed, err
+	case errors.Is(err, errLost):
+		return unsent, err
 	case !errors.As(err, &problem):
 		return doubted, err
 	}

@@ -41,7 +41,7 @@ func (s *Store) open(ctx context.Context, c *connection, open opening) *flow {
 	f.ctx, f.cancel = c.bound(ctx)
 	f.task = c.start(func() {
 		defer close(f.items)
-		_, f.err = guarded(func() (struct{}, error) { return struct{}{}, f.pump(c.client, open) })
+		_, f.err = inside(c, func() (struct{}, error) { return struct{}{}, f.pump(c.client, open) })
 	})
 	return f
 }

@@ -23,6 +23,9 @@ type proxy struct {
 	backend  string
 	mode     atomic.Int32
 
+	serial   atomic.Int64 // of the last connection
+	stranded atomic.Int64 // connections up to this one are deaf for ever
+
 	mu    sync.Mutex
 	conns map[net.Conn]bool
 	done  bool
@@ -55,6 +58,10 @@ func (p *proxy) set(m mode) { p.mode.Store(int32(m)) }
 
 func (p *proxy) is(m mode) bool { return mode(p.mode.Load()) == m }
 
+// strand leaves every connection that stands silent for ever, as a machine does
+// that has lost its power.
+func (p *proxy) strand() { p.stranded.Store(p.serial.Load()) }
+
 // cut breaks every connection that stands.
 func (p *proxy) cut() {
 	p.mu.Lock()
@@ -83,8 +90,9 @@ func (p *proxy) accept() {
 		if !p.keep(front, back) {
 			return
 		}
-		p.wait.Go(func() { p.copy(back, front, deaf) })
-		p.wait.Go(func() { p.copy(front, back, swallow, deaf) })
+		serial := p.serial.Add(1)
+		p.wait.Go(func() { p.copy(serial, back, front, deaf) })
+		p.wait.Go(func() { p.copy(serial, front, back, swallow, deaf) })
 	}
 }
 
@@ -102,7 +110,7 @@ func (p *proxy) keep(conns ...net.Conn) bool {
 }
 
 // copy passes bytes on, but for those that meet one of the modes.
-func (p *proxy) copy(to, from net.Conn, but ...mode) {
+func (p *proxy) copy(serial int64, to, from net.Conn, but ...mode) {
 	defer func() {
 		_ = to.Close()
 		_ = from.Close()
@@ -113,7 +121,7 @@ func (p *proxy) copy(to, from net.Conn, but ...mode) {
 		if err != nil {
 			return
 		}
-		lost := false
+		lost := serial <= p.stranded.Load()
 		for _, m := range but {
 			lost = lost || p.is(m)
 		}

@@ -31,7 +31,7 @@ func TestServer(t *testing.T) {
 	storetest.Run(t, func(*testing.T) storetest.Store { return store })
 }
 
-func open(t *testing.T, url string, options esdb.Options) *esdb.Store {
+func open(t testing.TB, url string, options esdb.Options) *esdb.Store {
 	t.Helper()
 	store, err := esdb.Open(url, options)
 	if err != nil {
@@ -44,13 +44,13 @@ func open(t *testing.T, url string, options esdb.Options) *esdb.Store {
 // server is an embedded node that can be stopped and started again on the same
 // port, with the same log.
 type server struct {
-	t       *testing.T
+	t       testing.TB
 	log     *eventlog.Log
 	address string
 	stop    func()
 }
 
-func startServer(t *testing.T) *server {
+func startServer(t testing.TB) *server {
 	t.Helper()
 	log, err := eventlog.Open(t.TempDir(), eventlog.Options{})
 	if err != nil {
