@@ -1,0 +1,308 @@
+package httpapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tidings-io/tidings/internal/commands"
+	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/eventstore/memory"
+	"github.com/tidings-io/tidings/internal/httpapi"
+	"github.com/tidings-io/tidings/internal/live"
+	"github.com/tidings-io/tidings/internal/queries"
+)
+
+// broken is a store that answers every call with one error, appends only from the
+// given one on.
+type broken struct {
+	commands.Store
+
+	err   error
+	after int // appends that succeed first
+	panic any
+}
+
+func (b *broken) Append(ctx context.Context, stream events.StreamName, expected events.Expected, evs ...events.Proposed) (events.Appended, error) {
+	if b.panic != nil {
+		panic(b.panic)
+	}
+	if b.after--; b.after >= 0 {
+		return b.Store.Append(ctx, stream, expected, evs...) //nolint:wrapcheck // it is the store
+	}
+	return events.Appended{}, b.err
+}
+
+func (b *broken) Read(ctx context.Context, stream events.StreamName, from events.Revision) iter.Seq2[events.Stored, error] {
+	if b.after > 0 {
+		return b.Store.Read(ctx, stream, from)
+	}
+	return func(yield func(events.Stored, error) bool) { yield(events.Stored{}, b.err) }
+}
+
+func (b *broken) ReadAll(context.Context, events.Position, events.Filter) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) { yield(events.Stored{}, b.err) }
+}
+
+func TestStoreFaultsAreSaidTruly(t *testing.T) {
+	t.Parallel()
+	faults := map[string]struct {
+		err    error
+		status int
+		code   string
+	}{
+		"the store is away":          {events.ErrStoreUnavailable, http.StatusServiceUnavailable, "store_unavailable"},
+		"nobody knows what happened": {fmt.Errorf("%w: %w", events.ErrStoreUnavailable, events.ErrOutcomeUnknown), http.StatusServiceUnavailable, "outcome_unknown"},
+		"a stream deleted for good":  {events.ErrStreamDeleted, http.StatusConflict, "stream_deleted"},
+		"too large for the store":    {events.ErrTooLarge, http.StatusRequestEntityTooLarge, "too_large"},
+		"anything else":              {errors.New("secret address"), http.StatusInternalServerError, "internal"},
+	}
+	requests := map[string]struct {
+		method, path, body string
+		named              bool // an outcome that is unknown names the notification
+	}{
+		"subscribe":   {http.MethodPut, "/v1/users/alice/subscriptions/builds", "", false},
+		"unsubscribe": {http.MethodDelete, "/v1/users/alice/subscriptions/builds", "", false},
+		"subscribers": {http.MethodPost, "/v1/topics/builds/subscribers", `{"add":["alice"]}`, false},
+		"topic":       {http.MethodPut, "/v1/topics/builds", `{"description":""}`, false},
+		"publish":     {http.MethodPost, "/v1/notifications", `{"to":["user:alice"],"title":"t"}`, true},
+		"alert":       {http.MethodPost, "/v1/alerts", `{"target":["@alice"],"message":"t"}`, true},
+		"batch":       {http.MethodPost, "/v1/notifications/batch", `{"notifications":[{},{"to":["user:alice"],"title":"t"}]}`, true},
+		"retract":     {http.MethodDelete, "/v1/notifications/00000000-0000-4000-8000-000000000001", "", true},
+		"read":        {http.MethodPost, "/v1/users/alice/inbox/read", `{"through":"1"}`, false},
+	}
+	for name, fault := range faults {
+		for command, request := range requests {
+			t.Run(name+", "+command, func(t *testing.T) {
+				t.Parallel()
+				s := serve(t, httpapi.Config{Store: &broken{err: fmt.Errorf("append: %w", fault.err)}})
+				response := s.do(t, request.method, request.path, request.body, "Prefer", "wait=30")
+				p := problem(t, response)
+				if p.Status != fault.status || p.Code != fault.code {
+					t.Errorf("got %d %s, want %d %s", p.Status, p.Code, fault.status, fault.code)
+				}
+				if strings.Contains(p.Detail, "secret") {
+					t.Errorf("the detail tells what is not the client's to know: %q", p.Detail)
+				}
+				if wants, has := p.Status == http.StatusServiceUnavailable, response.Header.Get("Retry-After") != ""; wants != has {
+					t.Errorf("Retry-After %q with %d", response.Header.Get("Retry-After"), p.Status)
+				}
+				if wants, has := request.named && fault.code == "outcome_unknown", p.ID != ""; wants != has {
+					t.Errorf("id %q, want one: %t", p.ID, wants)
+				}
+			})
+		}
+	}
+}
+
+// The id that the problem carries is the one that a repeat with the same key has.
+func TestAnUnknownOutcomeNamesTheNotification(t *testing.T) {
+	t.Parallel()
+	headers := []string{"Idempotency-Key", "k"}
+	const body = `{"to":["user:alice"],"title":"t"}`
+	gone := serve(t, httpapi.Config{Store: &broken{err: events.ErrOutcomeUnknown}})
+	p := problem(t, gone.do(t, http.MethodPost, "/v1/notifications", body, headers...))
+	back := serve(t, httpapi.Config{})
+	var answer struct{ ID string }
+	if err := json.NewDecoder(back.do(t, http.MethodPost, "/v1/notifications", body, headers...).Body).Decode(&answer); err != nil {
+		t.Fatal(err)
+	}
+	if p.ID == "" || p.ID != answer.ID {
+		t.Errorf("the problem names %q, the repeat is %q", p.ID, answer.ID)
+	}
+}
+
+// A batch of which a part was appended before the store went away says which.
+func TestABatchCutInTheMiddle(t *testing.T) {
+	t.Parallel()
+	s := serve(t, httpapi.Config{})
+	half := serve(t, httpapi.Config{Store: &broken{Store: s.store, err: events.ErrOutcomeUnknown, after: 1}, Log: s.store})
+	entry := `{"to":["user:alice"],"title":"t","data":{"x":"` + strings.Repeat("x", 60<<10) + `"}}`
+	body := `{"notifications":[` + strings.Repeat(entry+",", 29) + entry + `]}`
+	response := half.do(t, http.MethodPost, "/v1/notifications/batch", body, "Idempotency-Key", "k")
+	var answer struct {
+		Position events.Position
+		Results  []struct {
+			ID, Code string
+			Position events.Position
+		}
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || response.StatusCode != http.StatusAccepted {
+		t.Fatalf("%s: %v", response.Status, err)
+	}
+	published, unknown := 0, 0
+	for i, result := range answer.Results {
+		switch {
+		case result.ID == "":
+			t.Errorf("result %d has no id", i)
+		case result.Code == "" && result.Position > 0:
+			published++
+		case result.Code == "outcome_unknown":
+			unknown++
+		}
+	}
+	if published == 0 || unknown == 0 || published+unknown != 30 || answer.Position == 0 {
+		t.Errorf("%d published, %d unknown, position %s", published, unknown, answer.Position)
+	}
+}
+
+// Commands stand when the read model is away, whatever they would wait for;
+// queries say that it is.
+func TestReadModelAway(t *testing.T) {
+	t.Parallel()
+	s := serve(t, httpapi.Config{Reads: refusing{}})
+	response := s.do(t, http.MethodPost, "/v1/notifications", `{"to":["user:alice"],"title":"t"}`, "Prefer", "wait=30")
+	if response.StatusCode != http.StatusAccepted || response.Header.Get("Preference-Applied") != "" {
+		t.Errorf("publish: %s, Preference-Applied %q", response.Status, response.Header.Get("Preference-Applied"))
+	}
+	response = s.do(t, http.MethodPost, "/v1/alerts", `{"target":["@alice"],"message":"t"}`)
+	if body, err := io.ReadAll(response.Body); err != nil || response.StatusCode != http.StatusAccepted || !strings.Contains(string(body), `"userCount":null`) {
+		t.Errorf("alert: %s %s %v", response.Status, body, err)
+	}
+	for _, path := range []string{
+		"/v1/users/alice/inbox", "/v1/users/alice/inbox/counts", "/v1/users/alice/subscriptions", "/v1/topics", "/v1/topics/builds",
+		"/v1/topics/builds/subscribers", "/v1/notifications/00000000-0000-4000-8000-000000000001", "/v1/users/alice/inbox?wait_for=1",
+	} {
+		response := s.do(t, http.MethodGet, path, "")
+		if p := problem(t, response); p.Code != "database_unavailable" || response.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: got %d %s, Retry-After %q", path, p.Status, p.Code, response.Header.Get("Retry-After"))
+		}
+	}
+}
+
+// A wait that ends first leaves the command's answer as it is without one, and a
+// query's a 503.
+func TestWaitsThatEndFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &memory.Store{}
+		handler, err := httpapi.New(httpapi.Config{Store: store, Log: store, Hub: &live.Hub{}, Reads: late{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := func(method, path, prefer string) (*http.Response, time.Duration) {
+			began, w := time.Now(), httptest.NewRecorder()
+			r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
+			r.Header.Set("Prefer", prefer)
+			handler.ServeHTTP(w, r)
+			return w.Result(), time.Since(began)
+		}
+		for prefer, want := range map[string]time.Duration{
+			"": 0, "wait=0": 0, "wait=7": 7 * time.Second, "wait=31": 30 * time.Second, "wait=x": 0, "wait=-1": 0, "wait": 0,
+			"handling=lenient, wait=2": 2 * time.Second, `WAIT = "3" ; a=b`: 3 * time.Second, "wait=1, wait=20": time.Second,
+		} {
+			response, took := ask(http.MethodPut, "/v1/users/alice/subscriptions/builds", prefer)
+			if response.StatusCode >= http.StatusBadRequest || response.Header.Get("Preference-Applied") != "" || took != want {
+				t.Errorf("subscribe, %q: %s after %s, want %s; Preference-Applied %q",
+					prefer, response.Status, took, want, response.Header.Get("Preference-Applied"))
+			}
+		}
+		response, took := ask(http.MethodGet, "/v1/users/alice/inbox?wait_for=9", "")
+		if p := problem(t, response); p.Code != "not_yet_projected" || response.Header.Get("Retry-After") != "1" || took != 5*time.Second {
+			t.Errorf("inbox: %d %s after %s, Retry-After %q", p.Status, p.Code, took, response.Header.Get("Retry-After"))
+		}
+	})
+}
+
+// late is a read model that never gets there.
+type late struct{ away }
+
+func (late) WaitFor(ctx context.Context, _ events.Position) error {
+	<-ctx.Done()
+	return fmt.Errorf("test: %w", queries.ErrNotYetProjected)
+}
+
+func TestAuditWhenTheStoreIsAway(t *testing.T) {
+	t.Parallel()
+	s := serve(t, httpapi.Config{Log: &broken{err: events.ErrStoreUnavailable}})
+	for _, accept := range []string{"application/json", "application/x-ndjson"} {
+		if p := problem(t, s.do(t, http.MethodGet, "/v1/audit/events", "", "Accept", accept)); p.Code != "store_unavailable" {
+			t.Errorf("%s: %d %s", accept, p.Status, p.Code)
+		}
+	}
+}
+
+// breaksOff yields some events and then an error.
+type breaksOff struct{ events int }
+
+func (b breaksOff) ReadAll(context.Context, events.Position, events.Filter) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		for i := range b.events {
+			if !yield(events.Stored{Stream: "store", Type: "T", Position: events.Position(i + 1), Data: []byte("{}"), Metadata: []byte("{}")}, nil) {
+				return
+			}
+		}
+		yield(events.Stored{}, events.ErrStoreUnavailable)
+	}
+}
+
+// Half an answer must not look like a whole one.
+func TestAnAuditStreamThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	s := serve(t, httpapi.Config{Log: breaksOff{events: 10_000}})
+	response := s.do(t, http.MethodGet, "/v1/audit/events", "", "Accept", "application/x-ndjson")
+	if body, err := io.ReadAll(response.Body); err == nil {
+		t.Errorf("%s: %d bytes and a clean end", response.Status, len(body))
+	}
+}
+
+func TestAPanicIsAProblem(t *testing.T) {
+	t.Parallel()
+	s := serve(t, httpapi.Config{Store: &broken{panic: "secret"}})
+	p := problem(t, s.do(t, http.MethodPut, "/v1/users/alice/subscriptions/builds", ""))
+	if p.Status != http.StatusInternalServerError || strings.Contains(p.Detail, "secret") {
+		t.Errorf("got %+v", p)
+	}
+	if response := s.do(t, http.MethodGet, "/livez", ""); response.StatusCode != http.StatusOK {
+		t.Errorf("afterwards: %s", response.Status)
+	}
+}
+
+func TestReadyz(t *testing.T) {
+	t.Parallel()
+	ok := func(context.Context) error { return nil }
+	gone := func(context.Context) error { return errors.New("connection refused") }
+	hangs := func(context.Context) error { select {} }
+	tests := map[string]struct {
+		checks []httpapi.Check
+		status int
+		body   string
+	}{
+		"everything is there": {
+			[]httpapi.Check{{Name: "eventstore", Ask: ok}, {Name: "postgres", Ask: ok}}, http.StatusOK,
+			`{"status":"ready","checks":{"eventstore":{"state":"ready"},"postgres":{"state":"ready"}}}`,
+		},
+		"one is away": {
+			[]httpapi.Check{{Name: "eventstore", Ask: gone}, {Name: "postgres", Ask: ok}}, http.StatusServiceUnavailable,
+			`{"status":"away","checks":{"eventstore":{"state":"away","reason":"connection refused"},"postgres":{"state":"ready"}}}`,
+		},
+		"one does not answer": {
+			[]httpapi.Check{{Name: "eventstore", Ask: hangs}}, http.StatusServiceUnavailable,
+			`{"status":"away","checks":{"eventstore":{"state":"away","reason":"no answer within 2s"}}}`,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, httpapi.Config{Ready: test.checks})
+			response := s.do(t, http.MethodGet, "/readyz", "")
+			body, err := io.ReadAll(response.Body)
+			if err != nil || response.StatusCode != test.status || strings.TrimSpace(string(body)) != test.body {
+				t.Errorf("got %s %s, want %s %s", response.Status, body, strconv.Itoa(test.status), test.body)
+			}
+			if live := s.do(t, http.MethodGet, "/livez", ""); live.StatusCode != http.StatusOK {
+				t.Errorf("livez: %s", live.Status)
+			}
+		})
+	}
+}
