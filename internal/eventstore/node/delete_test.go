@@ -81,11 +81,23 @@ func TestTombstonedStreamsAreGoneForEver(t *testing.T) {
 			_, err := s.client.AppendToStream(t.Context(), "a", esdb.AppendToStreamOptions{}, proposal("x"))
 			return err
 		},
-		"reading":             func() error { _, err := s.read(t, "a"); return err },
-		"reading metadata":    func() error { _, err := s.client.GetStreamMetadata(t.Context(), "a", esdb.ReadStreamOptions{}); return err },
-		"deleting":            func() error { _, err := s.client.DeleteStream(t.Context(), "a", esdb.DeleteStreamOptions{}); return err },
-		"tombstoning again":   func() error { _, err := s.client.TombstoneStream(t.Context(), "a", esdb.TombstoneStreamOptions{}); return err },
-		"subscribing":         func() error { _, err := s.client.SubscribeToStream(t.Context(), "a", esdb.SubscribeToStreamOptions{}); return err },
+		"reading": func() error { _, err := s.read(t, "a"); return err },
+		"reading metadata": func() error {
+			_, err := s.client.GetStreamMetadata(t.Context(), "a", esdb.ReadStreamOptions{})
+			return err
+		},
+		"deleting": func() error {
+			_, err := s.client.DeleteStream(t.Context(), "a", esdb.DeleteStreamOptions{})
+			return err
+		},
+		"tombstoning again": func() error {
+			_, err := s.client.TombstoneStream(t.Context(), "a", esdb.TombstoneStreamOptions{})
+			return err
+		},
+		"subscribing": func() error {
+			_, err := s.client.SubscribeToStream(t.Context(), "a", esdb.SubscribeToStreamOptions{})
+			return err
+		},
 		"appending elsewhere": func() error { s.append(t, "b", "x"); return nil },
 	}
 	for what, attempt := range attempts {

@@ -29,7 +29,7 @@ func (g gossipService) Read(ctx context.Context, _ *shared.Empty) (*gossip.Clust
 		return nil, err
 	}
 	return &gossip.ClusterInfo{Members: []*gossip.MemberInfo{{
-		InstanceId:   wireID(g.id, false),
+		InstanceId:   wireID(g.id),
 		TimeStamp:    int64(eventlog.TicksOf(time.Now())),
 		State:        gossip.MemberInfo_Leader,
 		IsAlive:      true,

@@ -64,6 +64,7 @@ func New(log *eventlog.Log, o Options) *Node {
 // five seconds, and returns nil. It closes the listener. After an error of the listener it returns that error.
 func (n *Node) Serve(ctx context.Context, listener net.Listener) error {
 	server := grpc.NewServer(
+		grpc.ForceServerCodecV2(newEventCodec()),
 		grpc.MaxRecvMsgSize(maxReceiveBytes),
 		grpc.MaxSendMsgSize(maxSendBytes),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),

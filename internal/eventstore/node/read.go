@@ -236,21 +236,15 @@ func (r *reading) readStream() error {
 
 // send sends an event, resolved if the request wants that and it is a link.
 func (r *reading) send(record *eventlog.Record) error {
-	event := &streams.ReadResp_ReadEvent{
-		Position: &streams.ReadResp_ReadEvent_CommitPosition{CommitPosition: uint64(record.Position)},
-	}
+	event, link := record, (*eventlog.Record)(nil)
 	target, isLink, err := r.target(record)
 	if err != nil {
 		return err
 	}
 	if isLink {
-		event.Link = wireRecord(record, r.textIDs)
-		record = target
+		event, link = target, record
 	}
-	if record != nil {
-		event.Event = wireRecord(record, r.textIDs)
-	}
-	return r.call.Send(&streams.ReadResp{Content: &streams.ReadResp_Event{Event: event}})
+	return r.call.SendMsg(encodeEvent(event, link, record.Position, r.textIDs))
 }
 
 // target is the event that a link points to, nil when it is gone.

@@ -3,10 +3,8 @@ package node
 import (
 	"encoding/binary"
 	"math"
-	"strconv"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
-	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
 
@@ -21,13 +19,11 @@ const (
 	contentBinary       = "application/octet-stream"
 )
 
-func wireID(id uuid.UUID, text bool) *shared.UUID {
-	if text {
-		return &shared.UUID{Value: &shared.UUID_String_{String_: id.String()}}
-	}
+func wireID(id uuid.UUID) *shared.UUID {
+	most, least := halves(id)
 	return &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{
-		MostSignificantBits:  int64(binary.BigEndian.Uint64(id[:8])), //nolint:gosec // the same 64 bits
-		LeastSignificantBits: int64(binary.BigEndian.Uint64(id[8:])), //nolint:gosec // the same 64 bits
+		MostSignificantBits:  int64(most),  //nolint:gosec // the same 64 bits
+		LeastSignificantBits: int64(least), //nolint:gosec // the same 64 bits
 	}}}
 }
 
@@ -50,27 +46,6 @@ func parseID(id *shared.UUID) (uuid.UUID, error) {
 
 func wireStream(name string) *shared.StreamIdentifier {
 	return &shared.StreamIdentifier{StreamName: []byte(name)}
-}
-
-func wireRecord(r *eventlog.Record, textIDs bool) *streams.ReadResp_ReadEvent_RecordedEvent {
-	content := contentBinary
-	if r.JSON {
-		content = contentJSON
-	}
-	return &streams.ReadResp_ReadEvent_RecordedEvent{
-		Id:               wireID(r.ID, textIDs),
-		StreamIdentifier: wireStream(r.Stream),
-		StreamRevision:   uint64(r.Revision),
-		PreparePosition:  uint64(r.Position),
-		CommitPosition:   uint64(r.Position),
-		Metadata: map[string]string{
-			metadataType:        r.Type,
-			metadataContentType: content,
-			metadataCreated:     strconv.FormatInt(int64(r.Created), 10),
-		},
-		CustomMetadata: r.Metadata,
-		Data:           r.Data,
-	}
 }
 
 // expectation are the generated messages of the three calls that carry an expected revision.
