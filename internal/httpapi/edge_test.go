@@ -159,6 +159,7 @@ func TestMetricsComeFromClosedSets(t *testing.T) {
 	for _, name := range []string{"bob", "carol", "dave"} {
 		send(t, handler, http.MethodPut, "/v1/users/"+name+"/subscriptions/"+name)
 		send(t, handler, http.MethodGet, "/nowhere/"+name)
+		send(t, handler, "BREW"+name, "/nowhere")
 	}
 	if got := count("tidings_http_requests_total"); got != before {
 		t.Errorf("%d series of requests, want %d as before", got, before)

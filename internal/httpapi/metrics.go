@@ -65,7 +65,11 @@ func (m *metrics) begin(routes []route) {
 			}
 		}
 	}
-	m.requests.WithLabelValues(otherRoute, http.MethodGet, strconv.Itoa(http.StatusNotFound))
+	for _, method := range append(slices.Clone(methods), otherMethod) {
+		for _, status := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed} {
+			m.requests.WithLabelValues(otherRoute, method, strconv.Itoa(status))
+		}
+	}
 }
 
 func (m *metrics) request(w *recorder, method string, took time.Duration) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	"github.com/tidings-io/tidings/internal/events"
 )
@@ -27,6 +28,14 @@ type positionText string
 // Schema describes it.
 func (positionText) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Pattern: "^(0|[1-9][0-9]*)$", Description: "A position in the log, in decimal."}
+}
+
+// uuidText is how an id looks.
+type uuidText string
+
+// Schema describes it.
+func (uuidText) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "uuid"}
 }
 
 // severityText is how a severity looks.
@@ -81,7 +90,10 @@ func openAPI(routes []route) endpoint {
 }
 
 func describe(routes []route) document {
-	registry := huma.NewMapRegistry(schemaPrefix, huma.DefaultSchemaNamer)
+	registry := huma.NewMapRegistry(schemaPrefix, func(t reflect.Type, hint string) string {
+		return strings.TrimSuffix(huma.DefaultSchemaNamer(t, hint), "Doc")
+	})
+	registry.RegisterTypeAlias(reflect.TypeFor[uuid.UUID](), reflect.TypeFor[uuidText]())
 	registry.RegisterTypeAlias(reflect.TypeFor[events.Position](), reflect.TypeFor[positionText]())
 	registry.RegisterTypeAlias(reflect.TypeFor[events.Severity](), reflect.TypeFor[severityText]())
 	registry.RegisterTypeAlias(reflect.TypeFor[events.Target](), reflect.TypeFor[targetText]())
@@ -102,10 +114,15 @@ func describe(routes []route) document {
 	return d
 }
 
-// open lets answers have more members than are described: the API changes by
-// adding.
+// open lets answers have more members than are described, as the API changes by
+// adding. Lists are never null.
 func open(registry huma.Registry) {
 	for name, schema := range registry.Map() {
+		for _, property := range schema.Properties {
+			if property.Type == huma.TypeArray {
+				property.Nullable = false
+			}
+		}
 		if !strings.HasSuffix(name, "Body") {
 			schema.AdditionalProperties = nil
 		}

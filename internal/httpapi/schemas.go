@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tidings-io/tidings/internal/commands"
 	"github.com/tidings-io/tidings/internal/events"
 )
 
@@ -69,4 +70,6 @@ type batchResult struct {
 	Title    string           `json:"title,omitempty"`
 	Detail   string           `json:"detail,omitempty"`
 	Code     string           `json:"code,omitempty"`
+	Request  string           `json:"request_id,omitempty"`
+	Errors   []commands.Flaw  `json:"errors,omitempty"`
 }
