@@ -38,7 +38,7 @@ lint: .bin/golangci-lint
 	.bin/golangci-lint run ./...
 
 docs:
-	$(GO) test -run 'Docs' ./internal/house ./deploy
+	$(GO) test -run Docs ./internal/house
 
 mod:
 	$(GO) mod tidy -diff

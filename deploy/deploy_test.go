@@ -293,30 +293,42 @@ type source struct {
 }
 
 type board struct {
-	UID           string                    `json:"uid"`
-	Title         string                    `json:"title"`
-	Description   string                    `json:"description"`
-	Tags          []string                  `json:"tags"`
-	SchemaVersion int                       `json:"schemaVersion"`
-	Version       int                       `json:"version"`
-	Editable      bool                      `json:"editable"`
-	Timezone      string                    `json:"timezone"`
-	Refresh       string                    `json:"refresh"`
-	Time          struct{ From, To string } `json:"time"`
-	Templating    struct{ List []struct{} } `json:"templating"`
-	Annotations   struct{ List []struct{} } `json:"annotations"`
-	Panels        []panel                   `json:"panels"`
+	UID           string   `json:"uid"`
+	Title         string   `json:"title"`
+	Description   string   `json:"description"`
+	Tags          []string `json:"tags"`
+	SchemaVersion int      `json:"schemaVersion"`
+	Version       int      `json:"version"`
+	Editable      bool     `json:"editable"`
+	Timezone      string   `json:"timezone"`
+	Refresh       string   `json:"refresh"`
+	Time          struct {
+		From string `json:"from"`
+		To   string `json:"to"`
+	} `json:"time"`
+	Templating struct {
+		List []struct{} `json:"list"`
+	} `json:"templating"`
+	Annotations struct {
+		List []struct{} `json:"list"`
+	} `json:"annotations"`
+	Panels []panel `json:"panels"`
 }
 
 type panel struct {
-	ID          int                      `json:"id"`
-	Type        string                   `json:"type"`
-	Title       string                   `json:"title"`
-	Description string                   `json:"description"`
-	Collapsed   bool                     `json:"collapsed"`
-	Datasource  source                   `json:"datasource"`
-	Panels      []panel                  `json:"panels"`
-	GridPos     struct{ H, W, X, Y int } `json:"gridPos"`
+	ID          int     `json:"id"`
+	Type        string  `json:"type"`
+	Title       string  `json:"title"`
+	Description string  `json:"description"`
+	Collapsed   bool    `json:"collapsed"`
+	Datasource  source  `json:"datasource"`
+	Panels      []panel `json:"panels"`
+	GridPos     struct {
+		H int `json:"h"`
+		W int `json:"w"`
+		X int `json:"x"`
+		Y int `json:"y"`
+	} `json:"gridPos"`
 	FieldConfig struct {
 		Defaults struct {
 			Unit       string `json:"unit"`
