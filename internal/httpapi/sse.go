@@ -128,12 +128,13 @@ func (s *eventStream) serve(ctx context.Context, hub *live.Hub, req live.FollowR
 	if s.greet(f) != nil {
 		return
 	}
-	for {
+	for ctx.Err() == nil {
 		frames, err := f.Next(ctx, s.options.Heartbeat)
 		switch {
-		case ctx.Err() != nil, errors.Is(err, live.ErrEnded):
-			_ = s.tell(f, f.Rest()) // the last words; the client may be gone
+		case errors.Is(err, live.ErrEnded):
 			return
+		case err != nil && ctx.Err() != nil:
+			continue
 		case err != nil:
 			s.refuse(err)
 			return
@@ -146,6 +147,7 @@ func (s *eventStream) serve(ctx context.Context, hub *live.Hub, req live.FollowR
 			return // the client comes back with the last id it saw
 		}
 	}
+	_ = s.tell(f, f.Rest()) // the last words; the client may be gone
 }
 
 // greet says where the stream continues from, and why it is not where the client
