@@ -104,7 +104,7 @@ func (w *writer) begin(ctx context.Context, m mentions) (known, error) {
 		if errors.Is(err, pgx.ErrNoRows) || err == nil && events.Position(position) != w.position { //nolint:gosec // never negative
 			return errFenced
 		}
-		return err //nolint:wrapcheck // wrapped by the caller
+		return err
 	})
 	if len(m.users) > 0 {
 		k.askUsers(&b, m)
@@ -118,7 +118,7 @@ func (w *writer) begin(ctx context.Context, m mentions) (known, error) {
 	if len(m.pairs) > 0 {
 		k.askPeriods(&b, m)
 	}
-	return k, w.conn.SendBatch(ctx, &b).Close() //nolint:wrapcheck // wrapped by the caller
+	return k, w.conn.SendBatch(ctx, &b).Close()
 }
 
 // name gives new users and topics their ids.
@@ -153,12 +153,12 @@ func (w *writer) name(ctx context.Context, r *rows) error {
 	if b.Len() == 0 {
 		return nil
 	}
-	return w.conn.SendBatch(ctx, &b).Close() //nolint:wrapcheck // wrapped by the caller
+	return w.conn.SendBatch(ctx, &b).Close()
 }
 
 func nameAndID(row pgx.Rows) (name string, id int64, err error) {
 	err = row.Scan(&name, &id)
-	return name, id, err //nolint:wrapcheck // wrapped by the caller
+	return name, id, err
 }
 
 // commit writes the rows, moves the checkpoint, and wakes who waits for it.
@@ -173,7 +173,7 @@ func (w *writer) commit(ctx context.Context, r *rows, to events.Position) error 
 	})
 	b.Queue(sqlWake, to.String())
 	b.Queue("commit")
-	return w.conn.SendBatch(ctx, &b).Close() //nolint:wrapcheck // wrapped by the caller
+	return w.conn.SendBatch(ctx, &b).Close()
 }
 
 // rollback ends a transaction that failed, unless the connection has ended it.
@@ -194,7 +194,7 @@ func (k *known) askUsers(b *pgx.Batch, m mentions) {
 		u := new(user)
 		err := row.Scan(&u.name, &u.id)
 		k.users[events.User(u.name)] = u
-		return err //nolint:wrapcheck // wrapped by the caller
+		return err
 	}))
 }
 
@@ -203,7 +203,7 @@ func (k *known) askTopics(b *pgx.Batch, m mentions) {
 		t := new(topic)
 		err := row.Scan(&t.name, &t.id, &t.subscribers)
 		k.topics[events.Topic(t.name)] = t
-		return err //nolint:wrapcheck // wrapped by the caller
+		return err
 	}))
 }
 
@@ -219,7 +219,7 @@ func (k *known) askNotifications(b *pgx.Batch, m mentions) {
 		)
 		err := row.Scan(&id, &n.position, &n.retracted)
 		k.notifications[id] = &n
-		return err //nolint:wrapcheck // wrapped by the caller
+		return err
 	}))
 }
 
@@ -237,7 +237,7 @@ func (k *known) askPeriods(b *pgx.Batch, m mentions) {
 		err := row.Scan(&of.topic, &of.user, &p.from, &p.since, &p.minSeverity)
 		p.topic, p.user = k.topics[of.topic], k.users[of.user]
 		k.open[of] = &p
-		return err //nolint:wrapcheck // wrapped by the caller
+		return err
 	}))
 }
 
@@ -257,6 +257,6 @@ func each(read func(pgx.Rows) error) func(pgx.Rows) error {
 				return err
 			}
 		}
-		return rows.Err() //nolint:wrapcheck // wrapped by the caller
+		return rows.Err()
 	}
 }

@@ -78,7 +78,7 @@ func (f *feed) read(ctx context.Context, source Source, after events.Position) e
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return err //nolint:wrapcheck // our own end
+		return err
 	}
 	return errors.New("the subscription to the log ended")
 }
@@ -98,7 +98,7 @@ func (f *feed) event(ctx context.Context, s events.Stored) error {
 	for !f.add(r, len(s.Data), sweeps) {
 		select {
 		case <-ctx.Done():
-			return ctx.Err() //nolint:wrapcheck // our own end
+			return ctx.Err()
 		case <-f.roomy:
 		}
 	}
@@ -149,7 +149,7 @@ func (f *feed) take(ctx context.Context, patience time.Duration) (span, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return span{}, ctx.Err() //nolint:wrapcheck // our own end
+			return span{}, ctx.Err()
 		case <-timer.C:
 			return span{}, nil
 		case <-f.filled:

@@ -21,5 +21,5 @@ func (p *Inbox) halt(ctx context.Context, conn *pgx.Conn, why *unappliable) erro
 			return fmt.Errorf("see whether Postgres is there: %w", err)
 		}
 	}
-	return ctx.Err() //nolint:wrapcheck // our own end
+	return ctx.Err()
 }

@@ -132,7 +132,8 @@ select format('%s %s %s retracted=%s touched=%s seen=%s read=%s archived=%s dele
 	case when n.retracted_position is null then 'false' else 'true' end, case when m.user_id is null then 'false' else 'true' end,
 	(seen_at at time zone 'utc')::time, (read_at at time zone 'utc')::time,
 	(archived_at at time zone 'utc')::time, (deleted_at at time zone 'utc')::time)
-from item join users u using (user_id) join notifications n using (position) left join marks m using (user_id, position)
+from (select user_id, position from item union select user_id, position from marks) as either -- a mark without its item would be a line too many
+join users u using (user_id) join notifications n using (position) left join marks m using (user_id, position)
 order by 1`
 
 func inboxLines(ctx context.Context, t fataler, conn *pgx.Conn) string {

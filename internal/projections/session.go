@@ -63,7 +63,7 @@ func (p *Inbox) awaitLock(ctx context.Context, conn *pgx.Conn) error {
 			return err
 		}
 		if !sleep(ctx, standbyEvery/2+rand.N(standbyEvery)) { //nolint:gosec // jitter is no secret
-			return ctx.Err() //nolint:wrapcheck // our own end
+			return ctx.Err()
 		}
 	}
 }
@@ -127,7 +127,7 @@ func (i *idler) step(ctx context.Context, w *writer) error {
 func one(ctx context.Context, conn *pgx.Conn, sql string, args []any, into ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
-	return conn.QueryRow(ctx, sql, args...).Scan(into...) //nolint:wrapcheck // wrapped by the caller
+	return conn.QueryRow(ctx, sql, args...).Scan(into...)
 }
 
 // exec runs a statement within a deadline.
@@ -135,5 +135,5 @@ func exec(ctx context.Context, conn *pgx.Conn, sql string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	_, err := conn.Exec(ctx, sql, args...)
-	return err //nolint:wrapcheck // wrapped by the caller
+	return err
 }
