@@ -27,6 +27,12 @@ func (u *unappliable) Error() string {
 
 func (u *unappliable) Unwrap() error { return u.err }
 
+// storeAway is the store's fault, not the database's.
+type storeAway struct{ err error }
+
+func (s *storeAway) Error() string { return s.err.Error() }
+func (s *storeAway) Unwrap() error { return s.err }
+
 // contradiction is a log that says what cannot be: our deciders never write it.
 type contradiction struct{ reason string }
 

@@ -60,10 +60,10 @@ func (f *feed) read(ctx context.Context, source Source, after events.Position) e
 	for m, err := range source.Subscribe(ctx, after) {
 		switch {
 		case err != nil:
-			return fmt.Errorf("read the log after %s: %w", after, err)
+			return &storeAway{fmt.Errorf("read the log after %s: %w", after, err)}
 		case m.Event != nil:
 			if m.Event.Position <= after {
-				return fmt.Errorf("read the log after %s: it went back to %s", after, m.Event.Position)
+				return &storeAway{fmt.Errorf("read the log after %s: it went back to %s", after, m.Event.Position)}
 			}
 			after = m.Event.Position
 			err = f.event(ctx, *m.Event)
@@ -80,7 +80,7 @@ func (f *feed) read(ctx context.Context, source Source, after events.Position) e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return errors.New("the subscription to the log ended")
+	return &storeAway{errors.New("the subscription to the log ended")}
 }
 
 func (f *feed) event(ctx context.Context, s events.Stored) error {

@@ -140,12 +140,6 @@ func (p *Inbox) retry(err error) {
 	p.logger.Warn("the projection pauses", "state", state, "error", err)
 }
 
-// storeAway is the store's fault, not the database's.
-type storeAway struct{ err error }
-
-func (s *storeAway) Error() string { return s.err.Error() }
-func (s *storeAway) Unwrap() error { return s.err }
-
 // sleep says false when ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)

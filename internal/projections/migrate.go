@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -17,13 +18,18 @@ import (
 var migrations embed.FS
 
 const (
+	// migrationTimeout is ample for building an index, here or by another program
+	// that we wait for.
+	migrationTimeout      = 10 * time.Minute
 	migrationRetrySeconds = 1
-	migrationTries        = 120 // two minutes: another program may be building an index
+	migrationTries        = uint64(migrationTimeout / time.Second)
 )
 
 // Migrate brings the tables in the first schema of the URL's search_path to
 // today's form. It is harmless to repeat, also from several programs at once.
 func Migrate(ctx context.Context, databaseURL string) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, migrationTimeout)
+	defer cancel()
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		return fmt.Errorf("read the database URL: %w", err)
