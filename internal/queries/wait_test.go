@@ -3,6 +3,7 @@ package queries_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -63,10 +64,9 @@ func TestWaitingEndsByPollingAlone(t *testing.T) {
 	}
 }
 
-func TestANoticeEndsTheWaitBeforeTheNextLook(t *testing.T) {
-	t.Parallel()
-	_, pool := database(t)
-	q := queries.New(pool, queries.Options{Poll: time.Hour})
+// listening runs what hears notices until the test ends.
+func listening(t *testing.T, q *queries.Queries) {
+	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	ran := make(chan error, 1)
 	go func() { ran <- q.Run(ctx) }()
@@ -76,8 +76,18 @@ func TestANoticeEndsTheWaitBeforeTheNextLook(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// listens is whether Run has had its first look, after which it hears everything.
+const listens = "select count(*) > 0 from pg_stat_activity where query like '-- One row%' and state = 'idle' and pid <> pg_backend_pid()"
+
+func TestANoticeEndsTheWaitBeforeTheNextLook(t *testing.T) {
+	t.Parallel()
+	_, pool := database(t)
+	q := queries.New(pool, queries.Options{Poll: time.Hour})
+	listening(t, q)
 	move(t, pool, 1, false)
-	until(t, pool, "select count(*) > 0 from pg_stat_activity where query like '-- One row%'") // Run's first look
+	until(t, pool, listens)
 	for p := events.Position(2); p < 20; p++ {
 		waited := make(chan error, 1)
 		go func() { waited <- q.WaitFor(within(t, 20*time.Second), p) }()
@@ -85,6 +95,60 @@ func TestANoticeEndsTheWaitBeforeTheNextLook(t *testing.T) {
 		if err := <-waited; err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// cut ends every connection but the operator's own.
+const cut = "select count(pg_terminate_backend(pid)) > 0 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+
+// operator is a pool of one connection, which outlives every cut.
+func operator(t *testing.T, url string) *pgxpool.Pool {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.MaxConns = 1
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func TestListeningComesBackAfterItWasCut(t *testing.T) {
+	t.Parallel()
+	url, pool := database(t)
+	op := operator(t, url)
+	q := queries.New(pool, queries.Options{Poll: time.Hour, Logger: slog.New(slog.DiscardHandler)})
+	listening(t, q)
+	move(t, op, 1, false)
+	until(t, op, listens)
+	until(t, op, cut)
+	until(t, op, listens)
+	waited := make(chan error, 1)
+	go func() { waited <- q.WaitFor(within(t, 20*time.Second), 2) }()
+	move(t, op, 2, true)
+	if err := <-waited; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAWaitOutlivesCutConnections(t *testing.T) {
+	t.Parallel()
+	url, pool := database(t)
+	op := operator(t, url)
+	q := queries.New(pool, queries.Options{Poll: time.Millisecond})
+	move(t, op, 1, false)
+	waited := make(chan error, 1)
+	go func() { waited <- q.WaitFor(within(t, 20*time.Second), 2) }()
+	for range 3 {
+		until(t, op, cut)
+	}
+	move(t, op, 2, false)
+	if err := <-waited; err != nil {
+		t.Error(err)
 	}
 }
 

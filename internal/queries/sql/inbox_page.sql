@@ -1,22 +1,38 @@
 -- The newest items of an inbox, archived ones left out, newest first.
 -- $1 the user, $2 only below this position, $3 how many, $4 the time of the answer,
 -- $5 only this severity or null, $6 only read (true), only unread (false) or null
+--
+-- Two walks downwards that stop at the limit: along what was stored for the user,
+-- and along what was published to each of their topics while they were subscribed.
+-- "offset 0" keeps the planner to one probe per step: it knows nothing of how much
+-- one user has, and every other plan it might choose reads all of that.
 with reader as (
     select user_id from users where name = $1
 ), page as (
     (
         select i.position
         from inbox i
-        left join marks m on m.user_id = i.user_id and m.position = i.position
-        join notifications n on n.position = i.position
+        left join lateral (
+            select m.seen_at, m.read_at, m.archived_at, m.deleted_at
+            from marks m
+            where m.user_id = i.user_id
+              and m.position = i.position
+            offset 0
+        ) m on true
+        cross join lateral (
+            select
+            from notifications n
+            where n.position = i.position
+              and n.retracted_position is null
+              and (n.expires_at is null or n.expires_at > $4)
+              and m.deleted_at is null
+              and m.archived_at is null
+              and ($5::smallint is null or n.severity = $5)
+              and ($6::boolean is null or (m.read_at is not null) = $6)
+            offset 0
+        ) visible
         where i.user_id = (select user_id from reader)
           and i.position < $2
-          and n.retracted_position is null
-          and (n.expires_at is null or n.expires_at > $4)
-          and m.deleted_at is null
-          and m.archived_at is null
-          and ($5::smallint is null or n.severity = $5)
-          and ($6::boolean is null or (m.read_at is not null) = $6)
         order by i.position desc
         limit $3
     )
@@ -27,20 +43,31 @@ with reader as (
         cross join lateral (
             select t.position
             from topic_targets t
-            left join marks m on m.user_id = p.user_id and m.position = t.position
-            join notifications n on n.position = t.position
+            left join lateral (
+                select m.seen_at, m.read_at, m.archived_at, m.deleted_at
+                from marks m
+                where m.user_id = p.user_id
+                  and m.position = t.position
+                offset 0
+            ) m on true
+            cross join lateral (
+                select
+                from notifications n
+                where n.position = t.position
+                  and n.retracted_position is null
+                  and (n.expires_at is null or n.expires_at > $4)
+                  and n.severity >= p.min_severity
+                  and m.deleted_at is null
+                  and m.archived_at is null
+                  and ($5::smallint is null or n.severity = $5)
+                  and ($6::boolean is null or (m.read_at is not null) = $6)
+                offset 0
+            ) visible
             where t.topic_id = p.topic_id
               and not t.stored
               and t.position > p.from_position
               and t.position < p.until_position
               and t.position < $2
-              and n.severity >= p.min_severity
-              and n.retracted_position is null
-              and (n.expires_at is null or n.expires_at > $4)
-              and m.deleted_at is null
-              and m.archived_at is null
-              and ($5::smallint is null or n.severity = $5)
-              and ($6::boolean is null or (m.read_at is not null) = $6)
             order by t.position desc
             limit $3
         ) joined
@@ -55,5 +82,11 @@ select c.position,
 from (select coalesce(max(position), 0) as position from projections where name = 'inbox') c
 left join page on true
 left join notifications n on n.position = page.position
-left join marks m on m.user_id = (select user_id from reader) and m.position = page.position
+left join lateral (
+    select m.seen_at, m.read_at, m.archived_at, m.deleted_at
+    from marks m
+    where m.user_id = (select user_id from reader)
+      and m.position = page.position
+    offset 0
+) m on true
 order by page.position desc;

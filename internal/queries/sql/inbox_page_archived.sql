@@ -7,15 +7,20 @@ with reader as (
 ), page as (
     select m.position
     from marks m
-    join notifications n on n.position = m.position
+    cross join lateral (
+        select
+        from notifications n
+        where n.position = m.position
+          and n.retracted_position is null
+          and (n.expires_at is null or n.expires_at > $4)
+          and ($5::smallint is null or n.severity = $5)
+          and ($6::text = '' or 'topic:' || $6 = any (n.targets))
+        offset 0
+    ) visible
     where m.user_id = (select user_id from reader)
       and m.position < $2
       and m.archived_at is not null
       and m.deleted_at is null
-      and n.retracted_position is null
-      and (n.expires_at is null or n.expires_at > $4)
-      and ($5::smallint is null or n.severity = $5)
-      and ($6::text = '' or 'topic:' || $6 = any (n.targets))
     order by m.position desc
     limit $3
 )
@@ -25,5 +30,11 @@ select c.position,
 from (select coalesce(max(position), 0) as position from projections where name = 'inbox') c
 left join page on true
 left join notifications n on n.position = page.position
-left join marks m on m.user_id = (select user_id from reader) and m.position = page.position
+left join lateral (
+    select m.seen_at, m.read_at, m.archived_at, m.deleted_at
+    from marks m
+    where m.user_id = (select user_id from reader)
+      and m.position = page.position
+    offset 0
+) m on true
 order by page.position desc;

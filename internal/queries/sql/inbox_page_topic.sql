@@ -7,17 +7,34 @@ with reader as (
     (
         select i.position
         from inbox i
-        join topic_targets about on about.topic_id = (select topic_id from topic) and about.position = i.position
-        left join marks m on m.user_id = i.user_id and m.position = i.position
-        join notifications n on n.position = i.position
+        cross join lateral (
+            select
+            from topic_targets about
+            where about.topic_id = (select topic_id from topic)
+              and about.position = i.position
+            offset 0
+        ) about
+        left join lateral (
+            select m.seen_at, m.read_at, m.archived_at, m.deleted_at
+            from marks m
+            where m.user_id = i.user_id
+              and m.position = i.position
+            offset 0
+        ) m on true
+        cross join lateral (
+            select
+            from notifications n
+            where n.position = i.position
+              and n.retracted_position is null
+              and (n.expires_at is null or n.expires_at > $4)
+              and m.deleted_at is null
+              and m.archived_at is null
+              and ($5::smallint is null or n.severity = $5)
+              and ($6::boolean is null or (m.read_at is not null) = $6)
+            offset 0
+        ) visible
         where i.user_id = (select user_id from reader)
           and i.position < $2
-          and n.retracted_position is null
-          and (n.expires_at is null or n.expires_at > $4)
-          and m.deleted_at is null
-          and m.archived_at is null
-          and ($5::smallint is null or n.severity = $5)
-          and ($6::boolean is null or (m.read_at is not null) = $6)
         order by i.position desc
         limit $3
     )
@@ -28,21 +45,38 @@ with reader as (
         cross join lateral (
             select t.position
             from topic_targets t
-            join topic_targets about on about.topic_id = (select topic_id from topic) and about.position = t.position
-            left join marks m on m.user_id = p.user_id and m.position = t.position
-            join notifications n on n.position = t.position
+            cross join lateral (
+                select
+                from topic_targets about
+                where about.topic_id = (select topic_id from topic)
+                  and about.position = t.position
+                offset 0
+            ) about
+            left join lateral (
+                select m.seen_at, m.read_at, m.archived_at, m.deleted_at
+                from marks m
+                where m.user_id = p.user_id
+                  and m.position = t.position
+                offset 0
+            ) m on true
+            cross join lateral (
+                select
+                from notifications n
+                where n.position = t.position
+                  and n.retracted_position is null
+                  and (n.expires_at is null or n.expires_at > $4)
+                  and n.severity >= p.min_severity
+                  and m.deleted_at is null
+                  and m.archived_at is null
+                  and ($5::smallint is null or n.severity = $5)
+                  and ($6::boolean is null or (m.read_at is not null) = $6)
+                offset 0
+            ) visible
             where t.topic_id = p.topic_id
               and not t.stored
               and t.position > p.from_position
               and t.position < p.until_position
               and t.position < $2
-              and n.severity >= p.min_severity
-              and n.retracted_position is null
-              and (n.expires_at is null or n.expires_at > $4)
-              and m.deleted_at is null
-              and m.archived_at is null
-              and ($5::smallint is null or n.severity = $5)
-              and ($6::boolean is null or (m.read_at is not null) = $6)
             order by t.position desc
             limit $3
         ) joined
@@ -57,5 +91,11 @@ select c.position,
 from (select coalesce(max(position), 0) as position from projections where name = 'inbox') c
 left join page on true
 left join notifications n on n.position = page.position
-left join marks m on m.user_id = (select user_id from reader) and m.position = page.position
+left join lateral (
+    select m.seen_at, m.read_at, m.archived_at, m.deleted_at
+    from marks m
+    where m.user_id = (select user_id from reader)
+      and m.position = page.position
+    offset 0
+) m on true
 order by page.position desc;

@@ -1,4 +1,5 @@
--- The items of an inbox after a position, archived ones too, oldest first.
+-- The items of an inbox after a position, archived ones too, oldest first: the walks
+-- of inbox_page.sql upwards.
 -- $1 the user, $2 only above this position, $3 how many, $4 the time of the answer
 with reader as (
     select user_id from users where name = $1
@@ -6,13 +7,24 @@ with reader as (
     (
         select i.position
         from inbox i
-        left join marks m on m.user_id = i.user_id and m.position = i.position
-        join notifications n on n.position = i.position
+        left join lateral (
+            select m.seen_at, m.read_at, m.archived_at, m.deleted_at
+            from marks m
+            where m.user_id = i.user_id
+              and m.position = i.position
+            offset 0
+        ) m on true
+        cross join lateral (
+            select
+            from notifications n
+            where n.position = i.position
+              and n.retracted_position is null
+              and (n.expires_at is null or n.expires_at > $4)
+              and m.deleted_at is null
+            offset 0
+        ) visible
         where i.user_id = (select user_id from reader)
           and i.position > $2
-          and n.retracted_position is null
-          and (n.expires_at is null or n.expires_at > $4)
-          and m.deleted_at is null
         order by i.position
         limit $3
     )
@@ -23,17 +35,28 @@ with reader as (
         cross join lateral (
             select t.position
             from topic_targets t
-            left join marks m on m.user_id = p.user_id and m.position = t.position
-            join notifications n on n.position = t.position
+            left join lateral (
+                select m.seen_at, m.read_at, m.archived_at, m.deleted_at
+                from marks m
+                where m.user_id = p.user_id
+                  and m.position = t.position
+                offset 0
+            ) m on true
+            cross join lateral (
+                select
+                from notifications n
+                where n.position = t.position
+                  and n.retracted_position is null
+                  and (n.expires_at is null or n.expires_at > $4)
+                  and n.severity >= p.min_severity
+                  and m.deleted_at is null
+                offset 0
+            ) visible
             where t.topic_id = p.topic_id
               and not t.stored
               and t.position > p.from_position
               and t.position < p.until_position
               and t.position > $2
-              and n.severity >= p.min_severity
-              and n.retracted_position is null
-              and (n.expires_at is null or n.expires_at > $4)
-              and m.deleted_at is null
             order by t.position
             limit $3
         ) joined
@@ -48,5 +71,11 @@ select 0::bigint,
        n.published_at, n.expires_at, m.seen_at, m.read_at, m.archived_at
 from page
 join notifications n on n.position = page.position
-left join marks m on m.user_id = (select user_id from reader) and m.position = page.position
+left join lateral (
+    select m.seen_at, m.read_at, m.archived_at, m.deleted_at
+    from marks m
+    where m.user_id = (select user_id from reader)
+      and m.position = page.position
+    offset 0
+) m on true
 order by page.position;

@@ -1,0 +1,118 @@
+package queries
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tidings-io/tidings/internal/postgres"
+	"github.com/tidings-io/tidings/internal/projections"
+)
+
+// plans has arguments for each statement, as Postgres writes them.
+var plans = map[string]string{
+	"changes_after":       `'u1', 5000, 101`,
+	"counts":              `'u1', now()`,
+	"inbox_page":          `'u1', 9223372036854775807, 101, now(), null, null`,
+	"inbox_page_archived": `'u1', 9223372036854775807, 101, now(), null, ''`,
+	"inbox_page_topic":    `'u1', 9223372036854775807, 101, now(), null, null, 't3'`,
+	"items_after":         `'u1', 5000, 101, now()`,
+	"notification":        `'6f1c7b52-8a0e-4d0b-9d6f-0f5b8c1f7a11'`,
+	"periods":             `'u1'`,
+	"recipients":          `'6f1c7b52-8a0e-4d0b-9d6f-0f5b8c1f7a11'`,
+	"retractions_after":   `'u1', 1999000, 101`,
+	"subscribers":         `'t1', 'u7', 101`,
+	"subscriptions":       `'u1', '', 101`,
+	"topic":               `'t1'`,
+	"topics":              `'', 11`,
+}
+
+// costly are steps that read far more than they give: whole tables, or all of a
+// user's rows once for each of another's.
+var costly = regexp.MustCompile(`Seq Scan on (\w+)|Materialize`)
+
+// TestNoStatementReadsAWholeTable looks at the plans Postgres makes for the very
+// arguments and, once a statement has been used a few times, for any.
+func TestNoStatementReadsAWholeTable(t *testing.T) {
+	t.Parallel()
+	conn := volume(t)
+	for name := range statements(t) {
+		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+			plan := explain(t, conn, name, mode)
+			for _, step := range costly.FindAllStringSubmatch(plan, -1) {
+				if step[1] != "projections" { // one row
+					t.Errorf("%s (%s): %s in\n%s", name, mode, step[0], plan)
+				}
+			}
+		}
+	}
+}
+
+// volume is a connection to a database with rows enough for a planner.
+func volume(t *testing.T) *pgx.Conn {
+	t.Helper()
+	url := postgres.Fresh(t)
+	if err := projections.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	fill, err := os.ReadFile("testdata/volume.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), string(fill)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// statements are the texts of all statements but the checkpoint's, by name.
+func statements(t *testing.T) map[string]string {
+	t.Helper()
+	entries, err := files.ReadDir("sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := make(map[string]string)
+	for _, e := range entries {
+		if name := strings.TrimSuffix(e.Name(), ".sql"); name != "checkpoint" {
+			texts[name] = statement(name)
+		}
+	}
+	return texts
+}
+
+func explain(t *testing.T, conn *pgx.Conn, name, mode string) string {
+	t.Helper()
+	args, ok := plans[name]
+	if !ok {
+		t.Fatalf("no arguments for %s", name)
+	}
+	for _, sql := range []string{
+		"deallocate all",
+		"set plan_cache_mode = " + mode,
+		"prepare asked as " + statement(name),
+	} {
+		if _, err := conn.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	rows, err := conn.Query(t.Context(), fmt.Sprintf("explain execute asked(%s)", args), pgx.QueryExecModeSimpleProtocol)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return strings.Join(lines, "\n")
+}
