@@ -43,7 +43,7 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // it measures the whole mac
 		t.Log("the published workload is not beside this repository; a generated one of its size stands for it")
 		history.generate(t, workload.DefaultPublishes, workload.DefaultUsers, workload.DefaultTopics)
 	}
-	t.Run("undisturbed, within 90 s", func(t *testing.T) { //nolint:paralleltest // as above
+	t.Run("undisturbed within 90 s", func(t *testing.T) { //nolint:paralleltest // as above
 		undisturbed := history
 		undisturbed.limit = 90 * time.Second
 		undisturbed.run(t)
