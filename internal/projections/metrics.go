@@ -20,12 +20,12 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"projection"})
 	}
 	m := &Metrics{
-		position: byName("tidings_projection_tidings_projection_position", "Log position the projection has applied everything up to."),
-		lagEvents: byName("tidings_projection_tidings_projection_lag_events", "How far the projection is behind the head of the log, in positions "+
+		position: byName("tidings_projection_position", "Log position the projection has applied everything up to."),
+		lagEvents: byName("tidings_projection_lag_events", "How far the projection is behind the head of the log, in positions "+
 			"(events, where the store counts its positions one by one); 0 when it has caught up."),
-		lagSeconds: byName("tidings_projection_tidings_projection_lag_seconds", "Age of the oldest event that was read and is not applied; 0 when there is none."),
-		halted:     byName("tidings_projection_tidings_projection_halted", "1 while the projection is halted at an event it cannot apply."),
-		active:     byName("tidings_projection_tidings_projection_active", "1 while this process is the one that applies events."),
+		lagSeconds: byName("tidings_projection_lag_seconds", "Age of the oldest event that was read and is not applied; 0 when there is none."),
+		halted:     byName("tidings_projection_halted", "1 while the projection is halted at an event it cannot apply."),
+		active:     byName("tidings_projection_active", "1 while this process is the one that applies events."),
 		batchEvents: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tidings_projection_batch_events", Help: "Events applied in one transaction.",
 			Buckets: []float64{1, 3, 10, 30, 100, 300, 1000, 3000, 10000},
