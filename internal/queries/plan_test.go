@@ -54,7 +54,7 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 }
 
 // volume is a connection to a database with rows enough for a planner.
-func volume(t *testing.T) *pgx.Conn {
+func volume(t testing.TB) *pgx.Conn {
 	t.Helper()
 	url := postgres.Fresh(t)
 	if err := projections.Migrate(t.Context(), url); err != nil {
