@@ -425,3 +425,39 @@ func gaugeOf(t testing.TB, gauge prometheus.Collector) float64 {
 	}
 	return families[0].GetMetric()[0].GetGauge().GetValue()
 }
+
+func TestMetricsStartAtZero(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	p := newInbox("postgres:///x", newLog(t))
+	p.Metrics = NewMetrics(registry)
+	if _, err := p.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			of := ""
+			for _, l := range m.GetLabel() {
+				of += l.GetName() + "=" + l.GetValue()
+			}
+			got = append(got, fmt.Sprintf("%s{%s} %v %d", f.GetName(), of, m.GetGauge().GetValue(), m.GetHistogram().GetSampleCount()))
+		}
+	}
+	want := []string{
+		`tidings_projection_active{projection=inbox} 0 0`,
+		`tidings_projection_batch_duration_seconds{} 0 0`,
+		`tidings_projection_batch_events{} 0 0`,
+		`tidings_projection_halted{projection=inbox} 0 0`,
+		`tidings_projection_lag_events{projection=inbox} 0 0`,
+		`tidings_projection_lag_seconds{projection=inbox} 0 0`,
+		`tidings_projection_position{projection=inbox} 0 0`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(- want, + got):\n%s", diff)
+	}
+}
