@@ -4,6 +4,11 @@ import (
 	"testing"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 )
 
 func TestAppend(t *testing.T) {
@@ -37,12 +42,16 @@ func TestAppendSize(t *testing.T) {
 	if _, err := s.client.AppendToStream(t.Context(), "large", esdb.AppendToStreamOptions{}, fits); err != nil {
 		t.Errorf("1 MiB: %v", err)
 	}
+	_, err := s.client.AppendToStream(t.Context(), "large", esdb.AppendToStreamOptions{}, tooLarge)
+	if err == nil || !contains(err, "Maximum Append Size") {
+		t.Errorf("1 MiB and a byte: %v, want the size rule", err)
+	}
 	for range 20 { // a server that answers early loses the race for the true reason now and then
 		more := proposal("t")
 		more.Data = make([]byte, 200<<10)
 		_, err := s.client.AppendToStream(t.Context(), "large", esdb.AppendToStreamOptions{}, tooLarge, more, more, more)
 		if err == nil || !contains(err, "Maximum Append Size") {
-			t.Fatalf("1 MiB and a byte: %v, want the size rule", err)
+			t.Fatalf("1 MiB and a byte, and more: %v, want the size rule", err)
 		}
 	}
 	frame := proposal("t")
@@ -53,4 +62,73 @@ func TestAppendSize(t *testing.T) {
 	if got := s.log.Head(); got != 1 {
 		t.Errorf("head = %d, want 1: what was refused must not be written", got)
 	}
+}
+
+// TestAppendsThatNoClientShouldSend are refused whole, whatever follows what is wrong with them.
+func TestAppendsThatNoClientShouldSend(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	options := &streams.AppendReq{Content: &streams.AppendReq_Options_{Options: &streams.AppendReq_Options{
+		StreamIdentifier:       &shared.StreamIdentifier{StreamName: []byte("a")},
+		ExpectedStreamRevision: &streams.AppendReq_Options_Any{Any: &shared.Empty{}},
+	}}}
+	noExpectation := &streams.AppendReq{Content: &streams.AppendReq_Options_{Options: &streams.AppendReq_Options{
+		StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte("a")},
+	}}}
+	noName := &streams.AppendReq{Content: &streams.AppendReq_Options_{Options: &streams.AppendReq_Options{
+		ExpectedStreamRevision: &streams.AppendReq_Options_Any{Any: &shared.Empty{}},
+	}}}
+	event := func(id, kind string) *streams.AppendReq {
+		return &streams.AppendReq{Content: &streams.AppendReq_ProposedMessage_{ProposedMessage: &streams.AppendReq_ProposedMessage{
+			Id:       &shared.UUID{Value: &shared.UUID_String_{String_: id}},
+			Metadata: map[string]string{"type": kind, "content-type": "application/json"},
+		}}}
+	}
+	const id = "0e61bd8a-24d7-4a3f-8f0f-3c6f0a4d7a11"
+	good := event(id, "x")
+	bare := event(id, "x")
+	bare.GetProposedMessage().Metadata = nil
+	noID := event(id, "x")
+	noID.GetProposedMessage().Id = nil
+	cases := map[string]struct {
+		messages []*streams.AppendReq
+		want     codes.Code
+		trailer  string
+	}{
+		"an event before the options":   {[]*streams.AppendReq{good, good}, codes.InvalidArgument, ""},
+		"options twice":                 {[]*streams.AppendReq{options, options, good}, codes.InvalidArgument, ""},
+		"no expected revision":          {[]*streams.AppendReq{noExpectation, good}, codes.InvalidArgument, ""},
+		"no stream name":                {[]*streams.AppendReq{noName, good}, codes.Unknown, ""},
+		"an event without its metadata": {[]*streams.AppendReq{options, bare, good}, codes.InvalidArgument, "missing-required-metadata-property"},
+		"an event without a type":       {[]*streams.AppendReq{options, event(id, ""), good}, codes.Unknown, ""},
+		"an event without an id":        {[]*streams.AppendReq{options, noID, good}, codes.InvalidArgument, ""},
+		"an event whose id is no UUID":  {[]*streams.AppendReq{options, event("x", "x"), good}, codes.InvalidArgument, ""},
+		"an event whose id is zero":     {[]*streams.AppendReq{options, event("00000000-0000-0000-0000-000000000000", "x")}, codes.Unknown, ""},
+	}
+	client := streams.NewStreamsClient(s.dial(t))
+	for what, c := range cases {
+		call, err := client.Append(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, message := range c.messages {
+			if err := call.Send(message); err != nil {
+				t.Errorf("%s: the node did not listen to the end: %v", what, err)
+			}
+		}
+		_, err = call.CloseAndRecv()
+		if status.Code(err) != c.want || first(call.Trailer(), "exception") != c.trailer {
+			t.Errorf("%s: %v, %v, want %v with exception %q", what, err, call.Trailer(), c.want, c.trailer)
+		}
+	}
+	if got := s.log.Head(); got != 0 {
+		t.Errorf("head = %d, want 0", got)
+	}
+}
+
+func first(md metadata.MD, key string) string {
+	if values := md.Get(key); len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }

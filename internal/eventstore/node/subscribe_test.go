@@ -4,16 +4,22 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 )
 
-// hear receives until the last word is heard: events as stream@revision, caught-up, checkpoint:position, dropped.
+// hear receives until the last word is heard: events as stream@revision, caught-up, checkpoint:position, dropped, or
+// silence when nothing came for too long.
 func hear(t testing.TB, subscription *esdb.Subscription, last string) string {
 	t.Helper()
 	var text []string
-	timer := patiently(func() { _ = subscription.Close() })
+	var silent atomic.Bool
+	timer := patiently(func() {
+		silent.Store(true)
+		_ = subscription.Close()
+	})
 	defer timer.Stop()
 	for {
 		message := subscription.Recv()
@@ -27,9 +33,12 @@ func hear(t testing.TB, subscription *esdb.Subscription, last string) string {
 			word = fmt.Sprintf("checkpoint:%d", message.CheckPointReached.Commit)
 		case message.SubscriptionDropped != nil:
 			word = "dropped"
+			if silent.Load() {
+				word = "silence"
+			}
 		}
 		text = append(text, word)
-		if word == last || word == "dropped" {
+		if word == last || message.SubscriptionDropped != nil {
 			return strings.Join(text, " ")
 		}
 	}
