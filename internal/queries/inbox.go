@@ -43,9 +43,9 @@ type InboxQuery struct {
 type InboxPage = Page[inbox.Item]
 
 var (
-	inboxPageSQL     = statement("inbox_page")
-	inboxTopicSQL    = statement("inbox_page_topic")
-	inboxArchivedSQL = statement("inbox_page_archived")
+	inboxPageSQL   = statement("inbox_page")
+	inboxTopicSQL  = statement("inbox_page_topic")
+	inboxMarkedSQL = statement("inbox_page_marked")
 )
 
 // Inbox is a page of a user's inbox; a user nobody has heard of has an empty one.
@@ -68,29 +68,17 @@ func (q *Queries) Inbox(ctx context.Context, ask InboxQuery, demands ...AtLeast)
 	}.read(ctx, q)
 }
 
-// statement picks the walk that touches the least: along the user's marks for
-// archived items, otherwise along what they received.
+// statement picks the walk that touches the least: along the user's marks where
+// only marked items are asked for, otherwise along what they received.
 func (a InboxQuery) statement(below events.Position, now time.Time) (sql string, args []any) {
 	args = []any{string(a.User), uint64(below), a.Limit + 1, now, severity(a.Severity)}
 	switch {
-	case a.State == StateArchived:
-		return inboxArchivedSQL, append(args, string(a.Topic))
+	case a.State == StateArchived, a.State == StateRead:
+		return inboxMarkedSQL, append(args, a.State == StateArchived, string(a.Topic))
 	case a.Topic != "":
-		return inboxTopicSQL, append(args, read(a.State), string(a.Topic))
+		return inboxTopicSQL, append(args, a.State == StateUnread, string(a.Topic))
 	default:
-		return inboxPageSQL, append(args, read(a.State))
-	}
-}
-
-// read is what a state asks of the read mark; nil asks nothing.
-func read(s State) *bool {
-	switch s {
-	case StateRead:
-		return new(true)
-	case StateUnread:
-		return new(false)
-	default:
-		return nil
+		return inboxPageSQL, append(args, a.State == StateUnread)
 	}
 }
 

@@ -16,20 +16,20 @@ import (
 
 // plans has arguments for each statement, as Postgres writes them.
 var plans = map[string]string{
-	"changes_after":       `'u1', 5000, 101`,
-	"counts":              `'u1', now()`,
-	"inbox_page":          `'u1', 9223372036854775807, 101, now(), null, null`,
-	"inbox_page_archived": `'u1', 9223372036854775807, 101, now(), null, ''`,
-	"inbox_page_topic":    `'u1', 9223372036854775807, 101, now(), null, null, 't3'`,
-	"items_after":         `'u1', 5000, 101, now()`,
-	"notification":        `'6f1c7b52-8a0e-4d0b-9d6f-0f5b8c1f7a11'`,
-	"periods":             `'u1'`,
-	"recipients":          `'6f1c7b52-8a0e-4d0b-9d6f-0f5b8c1f7a11'`,
-	"retractions_after":   `'u1', 1999000, 101`,
-	"subscribers":         `'t1', 'u7', 101`,
-	"subscriptions":       `'u1', '', 101`,
-	"topic":               `'t1'`,
-	"topics":              `'', 11`,
+	"changes_after":     `'u1', 5000, 101`,
+	"counts":            `'u1', now()`,
+	"inbox_page":        `'u1', 9223372036854775807, 101, now(), null, true`,
+	"inbox_page_marked": `'u1', 9223372036854775807, 101, now(), null, true, ''`,
+	"inbox_page_topic":  `'u1', 9223372036854775807, 101, now(), null, true, 't3'`,
+	"items_after":       `'u1', 5000, 101, now()`,
+	"notification":      `'6f1c7b52-8a0e-4d0b-9d6f-0f5b8c1f7a11'`,
+	"periods":           `'u1'`,
+	"recipients":        `'6f1c7b52-8a0e-4d0b-9d6f-0f5b8c1f7a11'`,
+	"retractions_after": `'u1', 1999000, 101`,
+	"subscribers":       `'t1', 'u7', 101`,
+	"subscriptions":     `'u1', '', 101`,
+	"topic":             `'t1'`,
+	"topics":            `'', 11`,
 }
 
 // costly are steps that read far more than they give: whole tables, or all of a

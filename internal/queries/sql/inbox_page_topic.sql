@@ -30,7 +30,7 @@ with reader as (
               and m.deleted_at is null
               and m.archived_at is null
               and ($5::smallint is null or n.severity = $5)
-              and ($6::boolean is null or (m.read_at is not null) = $6)
+              and (m.read_at is null or not $6)
             offset 0
         ) visible
         where i.user_id = (select user_id from reader)
@@ -69,7 +69,7 @@ with reader as (
                   and m.deleted_at is null
                   and m.archived_at is null
                   and ($5::smallint is null or n.severity = $5)
-                  and ($6::boolean is null or (m.read_at is not null) = $6)
+                  and (m.read_at is null or not $6)
                 offset 0
             ) visible
             where t.topic_id = p.topic_id
