@@ -330,11 +330,14 @@ func TestStreamWithoutPostgres(t *testing.T) {
 
 func TestStreamsEnd(t *testing.T) {
 	t.Parallel()
-	cases := map[string]func(*streamWorld){
-		"drained, with what waits for them written": func(w *streamWorld) { w.drain() },
-		"when they are old":                         func(*streamWorld) { time.Sleep(27 * time.Hour) },
+	cases := map[string]struct {
+		age time.Duration // about; a twentieth more or less
+		end func(*streamWorld)
+	}{
+		"drained, with what waits for them written": {end: func(w *streamWorld) { w.drain() }},
+		"when they are old":                         {age: 24 * time.Hour, end: func(*streamWorld) { time.Sleep(24*time.Hour + 24*time.Hour/20) }},
 	}
-	for name, end := range cases {
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inStreamWorld(t, func(w *streamWorld) {
@@ -348,9 +351,13 @@ func TestStreamsEnd(t *testing.T) {
 				w.published("one", false)
 				synctest.Wait() // now it is being written
 				w.published("second", false)
-				end(w)
+				begun := time.Now()
+				c.end(w)
 				close(hold)
 				<-client.ended
+				if took := time.Since(begun); took > c.age+c.age/20 {
+					t.Errorf("it ended after %s", took)
+				}
 				streamIs(t, client, streamEvent(streamLog, 0)+streamEvent(streamLog, 1)+"(the end)\n")
 			})
 		})

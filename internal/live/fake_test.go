@@ -106,6 +106,7 @@ func (w *world) Subscribe(ctx context.Context, after events.Position) iter.Seq2[
 type gate struct {
 	*world
 
+	begun   int             // subscriptions so far
 	open    bool            // lets everything through
 	upTo    events.Position // while not open
 	breaks  bool            // the next read fails, once
@@ -114,6 +115,7 @@ type gate struct {
 
 func (g *gate) Subscribe(ctx context.Context, after events.Position) iter.Seq2[events.Message, error] {
 	return func(yield func(events.Message, error) bool) {
+		g.set(func() { g.begun++ })
 		if g.failing != nil {
 			if err := g.failing(); err != nil {
 				yield(events.Message{}, err)

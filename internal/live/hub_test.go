@@ -311,6 +311,103 @@ func TestAReaderThatDoesNotCatchUpIsClosed(t *testing.T) {
 	}
 }
 
+func TestAFollowerBelowTheWindow(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		after         time.Duration // when the projector comes near
+		subscriptions int           // the hub's and the follower's
+	}{
+		"waits for the projector":                {after: time.Second, subscriptions: 1},
+		"reads the log when that takes too long": {after: time.Hour, subscriptions: 2},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, Limits{WindowEvents: 2, page: 3}, func(t *testing.T, w *world, h *Hub) {
+				w.append(subscribed("ann", "a", 0), 0)
+				want := []string(nil)
+				for i := 2; i <= 10; i++ {
+					w.append(published(i, 0, "topic:a"), 0)
+					want = append(want, fmt.Sprintf("%d message n%d", i, i))
+				}
+				synctest.Wait()
+				f := follow(t, h, FollowRequest{User: "ann", LastEventID: Earliest})
+				time.AfterFunc(c.after, func() { w.project(9) })
+				equal(t, short(next(t, f)), want)
+				equal(t, h.Source.(*gate).begun, c.subscriptions) //nolint:forcetypeassert // made so
+			})
+		})
+	}
+}
+
+func TestHistoryThatHangs(t *testing.T) {
+	t.Parallel()
+	bubble(t, Limits{Questions: 1}, func(t *testing.T, _ *world, h *Hub) {
+		h.History = func(ctx context.Context, _ inbox.Ask) (inbox.Snapshot, error) {
+			<-ctx.Done()
+			return inbox.Snapshot{}, ctx.Err()
+		}
+		begun := time.Now()
+		errs := make(chan error)
+		for range 2 { // the second waits for its turn, as long
+			go func() {
+				_, err := h.Follow(t.Context(), FollowRequest{User: "ann"})
+				errs <- err
+			}()
+		}
+		for range 2 {
+			if err := <-errs; !errors.Is(err, ErrUnavailable) {
+				t.Errorf("follow: %v", err)
+			}
+		}
+		equal(t, time.Since(begun), 5*time.Second)
+	})
+}
+
+func TestTheWindowIsBounded(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		window  window
+		begins  events.Position
+		largest int // how many events the array below it ever holds
+	}{
+		"by events": {window: window{maxEvents: 300, maxBytes: 1 << 30}, begins: 700, largest: 500},
+		"by bytes":  {window: window{maxEvents: 1 << 30, maxBytes: 3000}, begins: 700, largest: 500},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var early []*logged // in the hands of a follower that folds it outside the lock
+			for i := range 1000 {
+				if i == 300 {
+					early, _ = c.window.after(100)
+				}
+				c.window.add(&logged{position: events.Position(i + 1), size: 10}) //nolint:gosec // small
+				if n := len(c.window.kept); n > c.largest {
+					t.Fatalf("%d events are held", n)
+				}
+			}
+			for i, e := range early {
+				if e.position != events.Position(101+i) { //nolint:gosec // small
+					t.Fatalf("what was handed out has changed: %d is at %d", e.position, i)
+				}
+			}
+			equal(t, c.window.begins, c.begins)
+			if _, ok := c.window.after(c.begins - 1); ok {
+				t.Error("it answers for what it has dropped")
+			}
+			rest, ok := c.window.after(c.begins)
+			equal(t, ok, true)
+			equal(t, len(rest), 300)
+			equal(t, rest[0].position, c.begins+1)
+			rest, _ = c.window.after(999)
+			equal(t, len(rest), 1)
+			rest, _ = c.window.after(5000)
+			equal(t, len(rest), 0)
+		})
+	}
+}
+
 func TestAnUnreadableEventHaltsVisibly(t *testing.T) {
 	t.Parallel()
 	bubble(t, Limits{}, func(t *testing.T, w *world, h *Hub) {
