@@ -229,6 +229,16 @@ func TestLongDirectory(t *testing.T) {
 	}
 }
 
+func TestDirectoryWithAnOddName(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a,b", "a b", "a'b", "a%2Cb", "ü", `a\b`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, start1(t, Options{Dir: filepath.Join(t.TempDir(), name)}).URL(), "select 1")
+		})
+	}
+}
+
 func TestRootRunsItUnprivileged(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {

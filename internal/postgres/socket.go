@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"syscall"
 )
@@ -14,11 +15,15 @@ import (
 // socketPathBytes is what the smallest of the systems takes, without the closing zero.
 const socketPathBytes = 103
 
+// plainPath has nothing that a connection string would take for more than a path: clients read
+// a comma as the start of another host.
+var plainPath = regexp.MustCompile(`^[A-Za-z0-9/._-]+$`)
+
 // socketDir returns a path by which clients find the socket: the directory itself, or a link to
-// it with a short path when its own is too long to connect to.
+// it with a short, plain path when its own is too long, or too odd, to connect to.
 func (d *directory) socketDir(port int) (string, error) {
 	name := ".s.PGSQL." + strconv.Itoa(port)
-	if len(filepath.Join(d.path, name)) <= socketPathBytes {
+	if len(filepath.Join(d.path, name)) <= socketPathBytes && plainPath.MatchString(d.path) {
 		return d.path, nil
 	}
 	sum := sha256.Sum256([]byte(d.path))
