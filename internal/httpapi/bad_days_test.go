@@ -7,13 +7,18 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tidings-io/tidings/internal/commands"
 	"github.com/tidings-io/tidings/internal/events"
@@ -44,6 +49,9 @@ func (b *broken) Append(ctx context.Context, stream events.StreamName, expected 
 }
 
 func (b *broken) Read(ctx context.Context, stream events.StreamName, from events.Revision) iter.Seq2[events.Stored, error] {
+	if b.panic != nil {
+		panic(b.panic)
+	}
 	if b.after > 0 {
 		return b.Store.Read(ctx, stream, from)
 	}
@@ -212,6 +220,173 @@ func TestWaitsThatEndFirst(t *testing.T) {
 			t.Errorf("inbox: %d %s after %s, Retry-After %q", p.Status, p.Code, took, response.Header.Get("Retry-After"))
 		}
 	})
+}
+
+// hangs is a store that answers nobody.
+type hangs struct{ commands.Store }
+
+func (hangs) Append(ctx context.Context, _ events.StreamName, _ events.Expected, _ ...events.Proposed) (events.Appended, error) {
+	<-ctx.Done()
+	return events.Appended{}, ctx.Err()
+}
+
+func (hangs) ReadAll(ctx context.Context, after events.Position, _ events.Filter) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		if after == 0 && !yield(events.Stored{Stream: "store", Type: "T", Position: 7}, nil) {
+			return
+		}
+		<-ctx.Done()
+		yield(events.Stored{}, ctx.Err())
+	}
+}
+
+// A store that keeps no deadline keeps no request: what was to be written is
+// unknown, and a search goes on where it was.
+func TestAStoreThatHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		handler, err := httpapi.New(httpapi.Config{Store: hangs{}, Log: hangs{}, Hub: &live.Hub{}, Reads: away{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		send := func(method, path, body string) *http.Response {
+			w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+			handler.ServeHTTP(w, r)
+			return w.Result()
+		}
+		response := send(http.MethodPost, "/v1/notifications", `{"to":["user:alice"],"title":"t"}`)
+		if p := problem(t, response); p.Code != "outcome_unknown" || p.ID == "" {
+			t.Errorf("publish: %+v", p)
+		}
+		response = send(http.MethodGet, "/v1/audit/events?user=alice", "")
+		if body, err := io.ReadAll(response.Body); err != nil || string(body) != `{"items":[],"next_cursor":"7"}`+"\n" {
+			t.Errorf("audit: %s %s %v", response.Status, body, err)
+		}
+		if p := problem(t, send(http.MethodGet, "/v1/audit/events?after=7", "")); p.Code != "store_unavailable" {
+			t.Errorf("audit, nothing found: %+v", p)
+		}
+	})
+}
+
+// demanding is a read model that is there, and remembers what was demanded of the
+// snapshots that answer.
+type demanding struct{ demands []queries.AtLeast }
+
+func (*demanding) WaitFor(context.Context, events.Position) error { return nil }
+
+func (d *demanding) Inbox(_ context.Context, _ queries.InboxQuery, at ...queries.AtLeast) (queries.InboxPage, error) {
+	d.demands = append(d.demands, at...)
+	return queries.InboxPage{}, nil
+}
+
+func (d *demanding) Counts(_ context.Context, _ events.User, at ...queries.AtLeast) (queries.Counts, error) {
+	d.demands = append(d.demands, at...)
+	return queries.Counts{}, nil
+}
+
+func (d *demanding) Subscriptions(_ context.Context, _ events.User, _ int, _ string, at ...queries.AtLeast) (queries.Page[queries.Subscription], error) {
+	d.demands = append(d.demands, at...)
+	return queries.Page[queries.Subscription]{}, nil
+}
+
+func (d *demanding) Topics(_ context.Context, _ int, _ string, at ...queries.AtLeast) (queries.Page[queries.Topic], error) {
+	d.demands = append(d.demands, at...)
+	return queries.Page[queries.Topic]{}, nil
+}
+
+func (d *demanding) Topic(_ context.Context, _ events.Topic, at ...queries.AtLeast) (queries.Topic, error) {
+	d.demands = append(d.demands, at...)
+	return queries.Topic{}, nil
+}
+
+func (d *demanding) Subscribers(_ context.Context, _ events.Topic, _ int, _ string, at ...queries.AtLeast) (queries.Page[queries.Subscriber], error) {
+	d.demands = append(d.demands, at...)
+	return queries.Page[queries.Subscriber]{}, nil
+}
+
+func (d *demanding) Notification(_ context.Context, _ uuid.UUID, at ...queries.AtLeast) (queries.Notification, error) {
+	d.demands = append(d.demands, at...)
+	return queries.Notification{}, nil
+}
+
+func (*demanding) Recipients(context.Context, uuid.UUID, ...queries.AtLeast) (queries.Recipients, error) {
+	return queries.Recipients{}, errAway // it went away after the wait
+}
+
+// Having waited is not enough: another replica may answer, so that the snapshot
+// itself has to have passed the position. The higher of two demands counts.
+func TestSnapshotsMustHavePassedThePosition(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{
+		"/v1/users/alice/inbox", "/v1/users/alice/inbox/counts", "/v1/users/alice/subscriptions", "/v1/topics", "/v1/topics/builds",
+		"/v1/topics/builds/subscribers", "/v1/notifications/00000000-0000-4000-8000-000000000001",
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			reads := &demanding{}
+			s := serve(t, httpapi.Config{Reads: reads})
+			s.do(t, http.MethodGet, path+"?wait_for=41", "")
+			s.do(t, http.MethodGet, path+"?wait_for=41", "", "Tidings-Position", "42")
+			if want := []queries.AtLeast{41, 42}; !slices.Equal(reads.demands, want) {
+				t.Errorf("demanded %v, want %v", reads.demands, want)
+			}
+		})
+	}
+}
+
+// A wait that was honoured, but not the question it was for, is as none.
+func TestRecipientsThatCannotBeCounted(t *testing.T) {
+	t.Parallel()
+	s := serve(t, httpapi.Config{Reads: &demanding{}})
+	response := s.do(t, http.MethodPost, "/v1/notifications", `{"to":["user:alice"],"title":"t"}`, "Prefer", "wait=5")
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusAccepted || response.Header.Get("Preference-Applied") != "" || strings.Contains(string(body), "recipients") {
+		t.Errorf("publish: %s %s %v", response.Status, body, err)
+	}
+	response = s.do(t, http.MethodPost, "/v1/alerts", `{"target":["@alice"],"message":"t"}`)
+	if body, err := io.ReadAll(response.Body); err != nil || response.StatusCode != http.StatusAccepted || !strings.Contains(string(body), `"userCount":null`) {
+		t.Errorf("alert: %s %s %v", response.Status, body, err)
+	}
+}
+
+// A client that left is nobody's fault: nothing is logged, and it is counted apart.
+func TestAClientThatLeft(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	registry := prometheus.NewRegistry()
+	handler, err := httpapi.New(httpapi.Config{
+		Store: hangs{}, Log: hangs{}, Hub: &live.Hub{}, Reads: away{},
+		Registerer: registry, Gatherer: registry, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodPost, "/v1/notifications", strings.NewReader(`{"to":["user:alice"],"title":"t"}`)))
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	if line := `tidings_http_requests_total{code="499",method="POST",route="/v1/notifications"} 1`; !strings.Contains(w.Body.String(), line+"\n") {
+		t.Errorf("/metrics lacks %s", line)
+	}
+	if log.Len() > 0 {
+		t.Errorf("logged %s", log.String())
+	}
+}
+
+// A fault nobody foresaw is in the log, under the request's id, and not in the answer.
+func TestUnforeseenFaultsAreLogged(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	s := serve(t, httpapi.Config{Store: &broken{err: errors.New("the reason")}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	s.do(t, http.MethodPost, "/v1/notifications/batch", `{"notifications":[{"to":["user:alice"],"title":"t"}]}`, "X-Request-Id", "r1")
+	s.do(t, http.MethodDelete, "/v1/users/alice/subscriptions/builds", "", "X-Request-Id", "r2")
+	s.Close()
+	for _, want := range []string{"correlation_id=r1", "correlation_id=r2", "the reason", "route=/v1/notifications/batch"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %q:\n%s", want, log.String())
+		}
+	}
 }
 
 // late is a read model that never gets there.

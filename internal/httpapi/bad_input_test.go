@@ -1,10 +1,13 @@
 package httpapi_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -115,13 +118,52 @@ func TestBodiesThatAreRefusedWhole(t *testing.T) {
 				if test.code == "" {
 					return
 				}
-				if p := problem(t, response); p.Code != test.code {
-					t.Errorf("got code %q, want %q", p.Code, test.code)
+				if p := problem(t, response); p.Code != test.code || len(p.Errors) > 100 {
+					t.Errorf("got code %q and %d errors, want %q and 100 at most", p.Code, len(p.Errors), test.code)
 				}
 				if n := s.events(t); n != 0 {
 					t.Errorf("%d events were appended", n)
 				}
 			})
+		}
+	}
+}
+
+// A client that writes everything before it reads anything gets to read why.
+func TestABodyTooLargeFromASimpleClient(t *testing.T) {
+	t.Parallel()
+	for _, framing := range []string{"Content-Length: 10485760\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\na00000\r\n"} {
+		s := serve(t, httpapi.Config{})
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(t.Context(), "tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		head := "POST /v1/notifications HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+		if _, err := io.WriteString(conn, head+framing+strings.Repeat("x", 10<<20)+"\r\n0\r\n\r\n"); err != nil {
+			t.Errorf("%q: the body was not taken: %v", framing, err)
+		}
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%q: the answer did not arrive: %v", framing, err)
+		}
+		if p := problem(t, response); p.Code != "too_large" {
+			t.Errorf("%q: %+v", framing, p)
+		}
+		if err := errors.Join(response.Body.Close(), conn.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// An id that cannot be used is replaced, not refused.
+func TestUnusableRequestIDs(t *testing.T) {
+	t.Parallel()
+	s := serve(t, httpapi.Config{})
+	for _, given := range []string{"", "a b", strings.Repeat("x", 129)} {
+		response := s.do(t, http.MethodGet, "/livez", "", "X-Request-Id", given)
+		if got := response.Header.Get("X-Request-Id"); got == given || len(got) != 36 {
+			t.Errorf("%q was answered with %q", given, got)
 		}
 	}
 }
