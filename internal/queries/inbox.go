@@ -2,9 +2,7 @@ package queries
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/tidings-io/tidings/internal/events"
@@ -88,44 +86,4 @@ func severity(s *events.Severity) *uint8 {
 		return nil
 	}
 	return new(uint8(*s))
-}
-
-// scanItem reads the columns every statement about items gives after the
-// checkpoint: see sql/inbox_page.sql.
-func scanItem(r row, reader events.User) (inbox.Item, error) {
-	var (
-		item    inbox.Item
-		targets []string
-		level   uint8
-		data    []byte
-	)
-	err := r(&item.Position, &item.ID, &targets, &level, &item.Title, &item.Body, &data, &item.Sender, &item.Link,
-		&item.PublishedAt, &item.ExpiresAt, &item.SeenAt, &item.ReadAt, &item.ArchivedAt)
-	if err != nil {
-		return inbox.Item{}, err
-	}
-	item.To = events.SeenBy(parseTargets(targets), reader)
-	item.Severity = events.Severity(level)
-	item.Data = json.RawMessage(data)
-	item.PublishedAt = item.PublishedAt.UTC()
-	for _, at := range []*time.Time{item.ExpiresAt, item.SeenAt, item.ReadAt, item.ArchivedAt} {
-		if at != nil {
-			*at = at.UTC()
-		}
-	}
-	return item, nil
-}
-
-// parseTargets reads the text forms the projection keeps. They come from the log,
-// where they were checked.
-func parseTargets(texts []string) []events.Target {
-	targets := make([]events.Target, len(texts))
-	for i, text := range texts {
-		if user, ok := strings.CutPrefix(text, "user:"); ok {
-			targets[i].User = events.User(user)
-			continue
-		}
-		targets[i].Topic = events.Topic(strings.TrimPrefix(text, "topic:"))
-	}
-	return targets
 }

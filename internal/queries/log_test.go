@@ -27,7 +27,7 @@ var (
 type writer struct {
 	log        []events.Recorded
 	subscribed map[events.User]map[events.Topic]bool
-	live       []events.Recorded // published and not retracted
+	live       []events.Retracted // what would retract what is published
 	ids        []uuid.UUID
 	gap        func() uint64
 }
@@ -151,7 +151,9 @@ func (w *writer) publish(t *rapid.T) {
 		at := began.Add(rapid.SampledFrom([]time.Duration{-time.Hour, 0, time.Hour}).Draw(t, "expiry"))
 		p.ExpiresAt = &at
 	}
-	w.live = append(w.live, w.add(p))
+	w.live = append(w.live, events.Retracted{
+		NotificationID: p.NotificationID, PublishedPosition: w.add(p).Position, To: p.To, Severity: p.Severity,
+	})
 	w.ids = append(w.ids, p.NotificationID)
 }
 
@@ -160,10 +162,7 @@ func (w *writer) retract(t *rapid.T) {
 		return
 	}
 	i := rapid.IntRange(0, len(w.live)-1).Draw(t, "retracted")
-	p := w.live[i].Event.(events.Published)
-	w.add(events.Retracted{
-		NotificationID: p.NotificationID, PublishedPosition: w.live[i].Position, To: p.To, Severity: p.Severity,
-	})
+	w.add(w.live[i])
 	w.live = append(w.live[:i:i], w.live[i+1:]...)
 }
 

@@ -1,6 +1,7 @@
 package queries_test
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -210,6 +211,6 @@ func (m *model) missed(u events.User, after events.Position, now time.Time) []in
 	}
 	entries = append(entries, m.told[u]...)
 	entries = slices.DeleteFunc(entries, func(e inbox.Entry) bool { return e.Position <= after })
-	slices.SortFunc(entries, func(a, b inbox.Entry) int { return int(a.Position) - int(b.Position) })
+	slices.SortFunc(entries, func(a, b inbox.Entry) int { return cmp.Compare(a.Position, b.Position) })
 	return entries
 }

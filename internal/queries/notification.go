@@ -101,9 +101,6 @@ func (n *Notification) scan(r row) error {
 	if retracted {
 		n.Status = StatusRetracted
 	}
-	n.PublishedAt = n.PublishedAt.UTC()
-	if n.ExpiresAt != nil {
-		*n.ExpiresAt = n.ExpiresAt.UTC()
-	}
+	toUTC(&n.PublishedAt, n.ExpiresAt)
 	return err
 }
