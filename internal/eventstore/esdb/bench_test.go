@@ -14,7 +14,7 @@ import (
 // The benchmarks go through the client and the embedded node on loopback, with
 // a disk; per event.
 
-func event(n int) events.Proposed {
+func benchEvent(n int) events.Proposed {
 	return events.Proposed{
 		ID: uuid.New(), Type: "Published", Data: fmt.Appendf(nil, `{"n":%d,"content":{"body":%q}}`, n, strings.Repeat("x", 300)),
 		Metadata: []byte(`{"command_id":"6f1c7b52-8a0e-4d0b-9d6f-0f5b8c1f7a11","schema_version":1}`),
@@ -26,7 +26,7 @@ func BenchmarkAppend(b *testing.B) {
 	b.SetParallelism(32) // 64 writers on two processors
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			e := event(0)
+			e := benchEvent(0)
 			if _, err := store.Append(b.Context(), events.StreamName("bench-"+e.ID.String()), events.NoStream(), e); err != nil {
 				b.Error(err)
 				return
@@ -41,7 +41,7 @@ func filled(b *testing.B, n int) *esdb.Store {
 	for done := 0; done < n; done += 500 {
 		evs := make([]events.Proposed, 500)
 		for m := range evs {
-			evs[m] = event(done + m)
+			evs[m] = benchEvent(done + m)
 		}
 		if _, err := store.Append(b.Context(), "bench-1", events.Any(), evs...); err != nil {
 			b.Fatal(err)

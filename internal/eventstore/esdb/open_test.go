@@ -3,6 +3,7 @@ package esdb_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -48,21 +49,7 @@ func TestMetrics(t *testing.T) {
 	proxy := startProxy(t, server.address)
 	proxy.set(refuse)
 	store := open(t, proxy.url(), esdb.Options{Registerer: registry})
-	value := func(name string) float64 {
-		t.Helper()
-		families, err := registry.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range families {
-			if f.GetName() == name {
-				m := f.GetMetric()[0]
-				return m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
-			}
-		}
-		t.Fatalf("there is no metric %s", name)
-		return 0
-	}
+	value := func(name string) float64 { return metric(t, registry, name) }
 	want := func(when string, connected, reconnects, appends float64) {
 		t.Helper()
 		if got := value("tidings_store_connected"); got != connected {
@@ -98,4 +85,43 @@ func TestMetrics(t *testing.T) {
 	if _, err := esdb.Open(proxy.url(), esdb.Options{Registerer: registry}); err == nil {
 		t.Error("a second store put its metrics into the same registry")
 	}
+}
+
+// TestAnIdleStoreIsWatched has no calls that could notice that the store fell
+// silent.
+func TestAnIdleStoreIsWatched(t *testing.T) {
+	t.Parallel()
+	proxy := startProxy(t, startServer(t).address)
+	registry := prometheus.NewPedanticRegistry()
+	store := open(t, proxy.url(), esdb.Options{Registerer: registry})
+	if _, err := store.Head(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	proxy.strand()
+	deadline, tick := time.After(15*time.Second), time.NewTicker(100*time.Millisecond)
+	defer tick.Stop()
+	for metric(t, registry, "tidings_store_reconnects_total") == 0 {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("nobody noticed that the store is silent")
+		}
+	}
+}
+
+// metric is a metric's value; of a histogram, the number of observations.
+func metric(t *testing.T, registry *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			m := f.GetMetric()[0]
+			return m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
 }

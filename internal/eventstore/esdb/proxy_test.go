@@ -23,6 +23,7 @@ type proxy struct {
 	backend  string
 	mode     atomic.Int32
 
+	lost     atomic.Int64 // bytes that did not get through
 	serial   atomic.Int64 // of the last connection
 	stranded atomic.Int64 // connections up to this one are deaf for ever
 
@@ -126,6 +127,7 @@ func (p *proxy) copy(serial int64, to, from net.Conn, but ...mode) {
 			lost = lost || p.is(m)
 		}
 		if lost {
+			p.lost.Add(int64(n))
 			continue
 		}
 		if _, err := to.Write(buffer[:n]); err != nil {

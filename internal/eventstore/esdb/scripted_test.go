@@ -3,7 +3,9 @@ package esdb_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"iter"
 	"math"
 	"net"
 	"strings"
@@ -30,9 +32,11 @@ type scripted struct {
 
 	appendAnswer func(call int, stream grpc.ServerStream) (*streams.AppendResp, error)
 	subscription func(call int, after uint64, send func(*streams.ReadResp) error) error
+	read         func(call int, options *streams.ReadReq_Options, send func(*streams.ReadResp) error) error
+	head         uint64 // the last event's position, 0 in an empty log
 
-	mu                     sync.Mutex
-	appends, subscriptions int
+	mu                            sync.Mutex
+	appends, subscriptions, reads int
 }
 
 func (s *scripted) Append(stream streams.Streams_AppendServer) error {
@@ -43,11 +47,7 @@ func (s *scripted) Append(stream streams.Streams_AppendServer) error {
 			return err
 		}
 	}
-	s.mu.Lock()
-	s.appends++
-	call := s.appends
-	s.mu.Unlock()
-	answer, err := s.appendAnswer(call, stream)
+	answer, err := s.appendAnswer(s.count(&s.appends), stream)
 	if err != nil {
 		return err
 	}
@@ -55,23 +55,58 @@ func (s *scripted) Append(stream streams.Streams_AppendServer) error {
 }
 
 func (s *scripted) Read(req *streams.ReadReq, stream streams.Streams_ReadServer) error {
-	if req.GetOptions().GetSubscription() == nil {
-		return nil // an empty log
+	if options := req.GetOptions(); options.GetReadDirection() == streams.ReadReq_Options_Backwards {
+		if s.head == 0 {
+			return nil
+		}
+		return stream.Send(event(s.head, 0))
+	} else if options.GetSubscription() == nil {
+		return s.read(s.count(&s.reads), options, stream.Send)
 	}
-	s.mu.Lock()
-	s.subscriptions++
-	call := s.subscriptions
-	s.mu.Unlock()
+	call := s.count(&s.subscriptions)
 	if err := stream.Send(&streams.ReadResp{Content: &streams.ReadResp_Confirmation{
 		Confirmation: &streams.ReadResp_SubscriptionConfirmation{SubscriptionId: "s"},
 	}}); err != nil {
 		return err
 	}
 	after := req.GetOptions().GetAll().GetPosition().GetCommitPosition()
-	if err := s.subscription(call, after, stream.Send); err != nil {
+	if err := s.subscription(call, after, stream.Send); errors.Is(err, errDone) {
+		return nil // which no server does to a subscription
+	} else if err != nil {
 		return err
 	}
 	<-stream.Context().Done()
+	return nil
+}
+
+func (s *scripted) count(calls *int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*calls++
+	return *calls
+}
+
+// event is one of stream s-1.
+func event(position, revision uint64) *streams.ReadResp {
+	id := uuid.New()
+	return &streams.ReadResp{Content: &streams.ReadResp_Event{Event: &streams.ReadResp_ReadEvent{
+		Event: &streams.ReadResp_ReadEvent_RecordedEvent{
+			Id:               &shared.UUID{Value: &shared.UUID_String_{String_: id.String()}},
+			StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte("s-1")},
+			StreamRevision:   revision,
+			CommitPosition:   position, PreparePosition: position,
+			Metadata: map[string]string{"type": "Odd", "content-type": "application/json", "created": "1"},
+		},
+		Position: &streams.ReadResp_ReadEvent_CommitPosition{CommitPosition: position},
+	}}}
+}
+
+func sendAll(send func(*streams.ReadResp) error, messages ...*streams.ReadResp) error {
+	for _, m := range messages {
+		if err := send(m); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -93,6 +128,8 @@ func (s *scripted) url(t *testing.T) string {
 	})
 	return "esdb://" + listener.Addr().String() + "?tls=false"
 }
+
+var errDone = errors.New("end the call as if all were well")
 
 func TestWhatAnAppendIsTold(t *testing.T) {
 	t.Parallel()
@@ -191,18 +228,6 @@ func TestWhatAnAppendIsTold(t *testing.T) {
 // TestOddSubscriptions follows a server that does what none should.
 func TestOddSubscriptions(t *testing.T) {
 	t.Parallel()
-	event := func(position uint64) *streams.ReadResp {
-		id := uuid.New()
-		return &streams.ReadResp{Content: &streams.ReadResp_Event{Event: &streams.ReadResp_ReadEvent{
-			Event: &streams.ReadResp_ReadEvent_RecordedEvent{
-				Id:               &shared.UUID{Value: &shared.UUID_String_{String_: id.String()}},
-				StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte("s-1")},
-				CommitPosition:   position, PreparePosition: position,
-				Metadata: map[string]string{"type": "Odd", "content-type": "application/json", "created": "1"},
-			},
-			Position: &streams.ReadResp_ReadEvent_CommitPosition{CommitPosition: position},
-		}}}
-	}
 	checkpoint := func(position uint64) *streams.ReadResp {
 		return &streams.ReadResp{Content: &streams.ReadResp_Checkpoint_{
 			Checkpoint: &streams.ReadResp_Checkpoint{CommitPosition: position, PreparePosition: position},
@@ -213,19 +238,17 @@ func TestOddSubscriptions(t *testing.T) {
 		messages []*streams.ReadResp
 		end      error
 	}{
-		{[]*streams.ReadResp{event(3), event(5), event(5), event(4)}, status.Error(codes.Aborted, "too slow")},
-		{[]*streams.ReadResp{event(5), checkpoint(math.MaxUint64), event(6), checkpoint(9), checkpoint(8)}, io.EOF},
-		{[]*streams.ReadResp{caughtUp, event(12)}, status.Error(codes.Unavailable, "stopping")},
-		{[]*streams.ReadResp{checkpoint(12), caughtUp, event(13)}, nil},
+		{[]*streams.ReadResp{event(3, 0), event(5, 0), event(5, 0), event(4, 0)}, status.Error(codes.Aborted, "too slow")},
+		{[]*streams.ReadResp{event(5, 0), checkpoint(math.MaxUint64), event(6, 0), checkpoint(9), checkpoint(8)}, errDone},
+		{[]*streams.ReadResp{caughtUp, event(12, 0)}, status.Error(codes.Unavailable, "stopping")},
+		{[]*streams.ReadResp{checkpoint(12), caughtUp, event(13, 0)}, nil},
 	}
 	var afters []uint64
 	server := &scripted{subscription: func(call int, after uint64, send func(*streams.ReadResp) error) error {
 		afters = append(afters, after) // one subscription at a time
 		part := script[call-1]
-		for _, m := range part.messages {
-			if err := send(m); err != nil {
-				return err
-			}
+		if err := sendAll(send, part.messages...); err != nil {
+			return err
 		}
 		return part.end
 	}}
@@ -258,4 +281,93 @@ func TestOddSubscriptions(t *testing.T) {
 			t.Fatalf("subscribed after %v, want the %d. after %d", afters, n+1, want)
 		}
 	}
+}
+
+// TestBrokenReads reads from a server that breaks off in the middle: a read goes
+// on where it was.
+func TestBrokenReads(t *testing.T) {
+	t.Parallel()
+	away := status.Error(codes.Unavailable, "stopping")
+	collect := func(t *testing.T, seq iter.Seq2[events.Stored, error]) string {
+		t.Helper()
+		var got []string
+		for e, err := range seq {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, e.Position.String())
+		}
+		return strings.Join(got, " ")
+	}
+	for name, f := range map[string]events.Filter{"a stream": {Stream: "s-1"}, "a stream, by itself": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var froms []uint64
+			server := &scripted{head: 45, read: func(call int, o *streams.ReadReq_Options, send func(*streams.ReadResp) error) error {
+				froms = append(froms, o.GetStream().GetRevision())
+				if call == 1 {
+					return errors.Join(sendAll(send, event(10, 0), event(20, 1)), away)
+				}
+				return sendAll(send, event(30, 2), event(40, 3), event(50, 4))
+			}}
+			store := open(t, server.url(t), esdb.Options{})
+			seq, want := store.Read(t.Context(), "s-1", 0), "10 20 30 40 50"
+			if f.Stream != "" {
+				seq, want = store.ReadAll(t.Context(), 0, f), "10 20 30 40"
+			}
+			if got := collect(t, seq); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			if fmt.Sprint(froms) != "[0 2]" {
+				t.Errorf("read from revisions %v, want 0, then 2", froms)
+			}
+		})
+	}
+	t.Run("the log", func(t *testing.T) {
+		t.Parallel()
+		server := &scripted{head: 40, read: func(call int, o *streams.ReadReq_Options, send func(*streams.ReadResp) error) error {
+			if call == 1 {
+				return errors.Join(sendAll(send, event(10, 0), event(20, 1)), away)
+			}
+			if at := o.GetAll().GetPosition().GetCommitPosition(); at != 20 {
+				t.Errorf("read from %d, want 20", at)
+			}
+			return sendAll(send, event(20, 1), event(30, 2), event(40, 3), event(50, 4))
+		}}
+		store := open(t, server.url(t), esdb.Options{})
+		if got := collect(t, store.ReadAll(t.Context(), 0, events.Filter{})); got != "10 20 30 40" {
+			t.Errorf("got %s", got)
+		}
+	})
+	t.Run("a category, whose subscription ends as if all were well", func(t *testing.T) {
+		t.Parallel()
+		server := &scripted{head: 40, subscription: func(call int, after uint64, send func(*streams.ReadResp) error) error {
+			if call == 1 {
+				return errors.Join(sendAll(send, event(10, 0), event(20, 1)), errDone)
+			}
+			if after != 20 {
+				t.Errorf("subscribed after %d, want 20", after)
+			}
+			return sendAll(send, event(30, 2), event(40, 3))
+		}}
+		store := open(t, server.url(t), esdb.Options{})
+		if got := collect(t, store.ReadAll(t.Context(), 0, events.Filter{Category: "s"})); got != "10 20 30 40" {
+			t.Errorf("got %s", got)
+		}
+	})
+	t.Run("an event that cannot be is no reason to try again", func(t *testing.T) {
+		t.Parallel()
+		server := &scripted{head: 40, read: func(_ int, _ *streams.ReadReq_Options, send func(*streams.ReadResp) error) error {
+			return send(event(math.MaxUint64, 0))
+		}}
+		store := open(t, server.url(t), esdb.Options{})
+		for e, err := range store.Read(t.Context(), "s-1", 0) {
+			if err == nil || errors.Is(err, events.ErrStoreUnavailable) {
+				t.Errorf("got %+v, %v", e, err)
+			}
+		}
+		if n := server.count(&server.reads) - 1; n != 1 {
+			t.Errorf("read %d times, want 1", n)
+		}
+	})
 }
