@@ -297,13 +297,18 @@ func TestACheckpointOfAnotherLogIsRefused(t *testing.T) {
 			}
 			p := newInbox(url, newLog(t, c.log...))
 			p.StoreID = func(context.Context) (uuid.UUID, error) { return c.mine, nil }
-			start(t, p)
+			stop := start(t, p)
 			awaitState(t, p, StateHalted)
 			if s := p.Status(); s.Position != 10 || !strings.Contains(s.Reason, c.why) {
 				t.Errorf("got the status %+v, want %q", s, c.why)
 			}
 			eventually(t, "say so in the table", func() bool {
 				return strings.Contains(rowsOf(t.Context(), t, w.conn, "projections"), c.why)
+			})
+			stop()
+			start(t, newInbox(url, newLog(t, publish(1, 0, "user:ann")))) // the right one, with nothing new
+			eventually(t, "take it back", func() bool {
+				return rowsOf(t.Context(), t, w.conn, "projections") == "projections: inbox 10\n"
 			})
 		})
 	}
