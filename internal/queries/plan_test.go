@@ -34,7 +34,7 @@ var plans = map[string]string{
 
 // costly are steps that read far more than they give: whole tables, or all of a
 // user's rows once for each of another's.
-var costly = regexp.MustCompile(`Seq Scan on (\w+)|Materialize|NOT \(SubPlan`)
+var costly = regexp.MustCompile(`Seq Scan on (\w+)|Materialize`)
 
 // TestNoStatementReadsAWholeTable looks at the plans Postgres makes for the very
 // arguments and, once a statement has been used a few times, for any.
@@ -44,6 +44,9 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 	for name := range statements(t) {
 		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 			plan := explain(t, conn, name, mode)
+			if name == "inbox_page" && !strings.Contains(plan, "hashed SubPlan") {
+				t.Errorf("%s (%s): marks are searched one by one in\n%s", name, mode, plan)
+			}
 			for _, step := range costly.FindAllStringSubmatch(plan, -1) {
 				if step[1] != "projections" { // one row
 					t.Errorf("%s (%s): %s in\n%s", name, mode, step[0], plan)
