@@ -69,7 +69,7 @@ func (m *metrics) appended(outcome string, took time.Duration) {
 	m.duration.Observe(took.Seconds())
 }
 
-func (m *metrics) committed(events int, _ time.Duration) { m.batch.Observe(float64(events)) }
+func (m *metrics) committed(events int) { m.batch.Observe(float64(events)) }
 
 func outcomeOf(err error) string {
 	var deleted *eventlog.StreamDeleted

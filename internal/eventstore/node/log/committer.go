@@ -3,7 +3,6 @@ package eventlog
 import (
 	"encoding/binary"
 	"fmt"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/uuid"
@@ -32,7 +31,6 @@ func (l *Log) commitLoop() {
 }
 
 func (l *Log) commitGroup(first *request) {
-	started := time.Now()
 	l.states.rotate()
 	find := &finder{db: l.db}
 	g := &group{
@@ -48,7 +46,7 @@ func (l *Log) commitGroup(first *request) {
 	if err == nil && len(g.records) > 0 {
 		l.tail.publish(g.records)
 		if f := l.onCommit.Load(); f != nil {
-			(*f)(len(g.records), time.Since(started))
+			(*f)(len(g.records))
 		}
 	}
 	for _, r := range g.requests {

@@ -247,7 +247,11 @@ func write(ctx context.Context, l *eventlog.Log, g *ledger, stream string, seed 
 
 func TestNothingAcknowledgedIsLostInACrash(t *testing.T) {
 	t.Parallel()
-	for range 4 {
+	runs := 4
+	if raceDetector {
+		runs = 1
+	}
+	for range runs {
 		seed := rand.Uint64()
 		if err := crash(t, false, seed); err != nil {
 			t.Errorf("seed %d: %v", seed, err)

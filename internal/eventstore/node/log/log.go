@@ -30,7 +30,7 @@ type Options struct {
 type Log struct {
 	db         *pebble.DB
 	now        func() time.Time
-	onCommit   atomic.Pointer[func(events int, took time.Duration)]
+	onCommit   atomic.Pointer[func(events int)]
 	durability *pebble.WriteOptions
 
 	queue         chan *request
@@ -102,8 +102,8 @@ func (l *Log) Head() Position { return l.tail.head() }
 // Moved is the head together with a channel that is closed once the head has moved on, or the log is closed.
 func (l *Log) Moved() (Position, <-chan struct{}) { return l.tail.moved() }
 
-// OnCommit has f told of each commit after it is durable, in place of an f given before. It must not block.
-func (l *Log) OnCommit(f func(events int, took time.Duration)) { l.onCommit.Store(&f) }
+// OnCommit has f told the size of each commit after it is durable, in place of an f given before. It must not block.
+func (l *Log) OnCommit(f func(events int)) { l.onCommit.Store(&f) }
 
 // Failure is nil as long as the log accepts appends.
 func (l *Log) Failure() error { return l.failure() }
