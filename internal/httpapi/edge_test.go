@@ -1,7 +1,11 @@
 package httpapi
 
 import (
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -170,5 +174,31 @@ func TestMetricsComeFromClosedSets(t *testing.T) {
 	}
 	if line := `tidings_http_requests_total{code="201",method="PUT",route="/v1/users/{user}/subscriptions/{topic}"} 4`; !strings.Contains(text, line+"\n") {
 		t.Errorf("/metrics lacks %s", line)
+	}
+}
+
+// stalled is a body of which the rest never comes.
+type stalled struct{ err error }
+
+func (s stalled) Read([]byte) (int, error) { return 0, s.err }
+
+func TestBodiesThatDoNotArrive(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		err  error
+		code string
+	}{
+		"in time": {fmt.Errorf("read: %w", os.ErrDeadlineExceeded), codeTimeout},
+		"at all":  {io.ErrUnexpectedEOF, codeMalformed},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/notifications", stalled{test.err})
+			_, err := readJSON(httptest.NewRecorder(), r, maxBodyBytes)
+			if p := problemOf(err); p.Code != test.code {
+				t.Errorf("got %v, want %s", err, test.code)
+			}
+		})
 	}
 }
