@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
-	"google.golang.org/grpc"
 )
 
 // Delete hides a stream until something is appended to it.
@@ -12,11 +11,11 @@ func (s *streamsService) Delete(ctx context.Context, request *streams.DeleteReq)
 	_, isRevision := request.GetOptions().GetExpectedStreamRevision().(*streams.DeleteReq_Options_Revision)
 	stream, expected, err := parseExpected(request.GetOptions(), isRevision)
 	if err != nil {
-		return nil, endUnary(ctx, err)
+		return nil, s.endUnary(ctx, err)
 	}
 	position, err := s.node.log.Delete(ctx, stream, expected)
 	if err != nil {
-		return nil, endUnary(ctx, err)
+		return nil, s.endUnary(ctx, err)
 	}
 	return &streams.DeleteResp{PositionOption: &streams.DeleteResp_Position_{Position: &streams.DeleteResp_Position{
 		CommitPosition: uint64(position), PreparePosition: uint64(position),
@@ -28,33 +27,13 @@ func (s *streamsService) Tombstone(ctx context.Context, request *streams.Tombsto
 	_, isRevision := request.GetOptions().GetExpectedStreamRevision().(*streams.TombstoneReq_Options_Revision)
 	stream, expected, err := parseExpected(request.GetOptions(), isRevision)
 	if err != nil {
-		return nil, endUnary(ctx, err)
+		return nil, s.endUnary(ctx, err)
 	}
 	position, err := s.node.log.Tombstone(ctx, stream, expected)
 	if err != nil {
-		return nil, endUnary(ctx, err)
+		return nil, s.endUnary(ctx, err)
 	}
 	return &streams.TombstoneResp{PositionOption: &streams.TombstoneResp_Position_{Position: &streams.TombstoneResp_Position{
 		CommitPosition: uint64(position), PreparePosition: uint64(position),
 	}}}, nil
-}
-
-// endUnary sets the trailers of a failed call and returns its status.
-func endUnary(ctx context.Context, err error) error {
-	f := failed(err)
-	if len(f.trailers) > 0 {
-		if err := grpc.SetTrailer(ctx, f.trailers); err != nil {
-			return err
-		}
-	}
-	return f.status.Err()
-}
-
-// end is endUnary for streams. What no caller is told in words is logged.
-func (s *streamsService) end(call grpc.ServerStream, err error) error {
-	f := failed(err)
-	if len(f.trailers) > 0 {
-		call.SetTrailer(f.trailers)
-	}
-	return f.status.Err()
 }

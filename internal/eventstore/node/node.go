@@ -37,7 +37,7 @@ const (
 type Options struct {
 	// Registerer gets the node's metrics; nil: none are kept.
 	Registerer prometheus.Registerer
-	// Logger gets faults that no caller is told about; nil: none.
+	// Logger gets the node's own faults; nil: none.
 	Logger *slog.Logger
 }
 

@@ -67,7 +67,7 @@ func (l *Log) scan(from, to Position, backwards bool, limit Limit) ([]*Record, e
 	if err != nil {
 		return nil, fmt.Errorf("read the log: %w", err)
 	}
-	page := pageReader{limit: limit}
+	page := pageReader{limit: limit, records: make([]*Record, 0, min(limit.Events, Page.Events))}
 	step, valid := it.Next, false
 	if backwards {
 		step, valid = it.Prev, it.Last()
@@ -116,6 +116,9 @@ func (p *pageReader) take(at Position, value []byte) error {
 		p.spare = make([]Record, min(pageSpareRecords, p.limit.Events))
 	}
 	record := &p.spare[0]
+	if n := len(p.records); n > 0 {
+		record.Stream, record.Type = p.records[n-1].Stream, p.records[n-1].Type
+	}
 	if err := parseRecord(record, at, p.keep(value)); err != nil {
 		return err
 	}

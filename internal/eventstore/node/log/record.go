@@ -38,7 +38,7 @@ func appendRecord(buf []byte, r *Record) []byte {
 	return buf
 }
 
-// parseRecord fills r from bytes it keeps.
+// parseRecord fills r from bytes it keeps. Where r's names are right already they stay, so that neighbours can share theirs.
 func parseRecord(r *Record, p Position, value []byte) error {
 	if len(value) < recordHeadBytes || value[0] != recordVersion {
 		return fmt.Errorf("the record at position %d has an unknown form: %w", p, ErrCorrupt)
@@ -58,7 +58,13 @@ func parseRecord(r *Record, p Position, value []byte) error {
 	if !ok1 || !ok2 || !ok3 {
 		return fmt.Errorf("the record at position %d is cut short: %w", p, ErrCorrupt)
 	}
-	r.Stream, r.Type, r.Metadata, r.Data = string(stream), string(kind), metadata, rest
+	if r.Stream != string(stream) {
+		r.Stream = string(stream)
+	}
+	if r.Type != string(kind) {
+		r.Type = string(kind)
+	}
+	r.Metadata, r.Data = metadata, rest
 	return nil
 }
 

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// memTableBytes bounds what is replayed when the log is opened after a kill: half a second at most.
-	memTableBytes = 32 << 20
+	// memTableBytes times memTables bounds what is replayed when the log is opened after a kill: well under a second.
+	memTableBytes = 16 << 20
+	memTables     = 4
 	cacheBytes    = 64 << 20
 	// filterBits per key: 1 % of the look-ups of what does not exist (every new stream, every new id) touch a block.
 	filterBits = 10
@@ -42,7 +43,7 @@ func openStorage(dir string, o Options, l *Log) (*pebble.DB, error) {
 		FormatMajorVersion:          pebble.FormatValueSeparation,
 		CacheSize:                   cacheBytes,
 		MemTableSize:                memTableBytes,
-		MemTableStopWritesThreshold: 4,
+		MemTableStopWritesThreshold: memTables,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       32,
 		Logger:                      engineLogger{log: l, to: o.Logger},
