@@ -2,10 +2,13 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
@@ -46,7 +49,7 @@ func (a API) Run(ctx context.Context, listener net.Listener, serving func()) err
 		Ready:  a.checks(hub, reads), Logger: a.Logger, Registerer: a.Registry, Gatherer: a.Registry,
 	})
 	if err != nil {
-		return err
+		return errors.Join(err, listener.Close())
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return hub.Run(parts) })
@@ -72,16 +75,29 @@ func (a API) checks(hub *live.Hub, reads *queries.Queries) []httpapi.Check {
 			_, err := a.Store.Head(ctx)
 			return err
 		}},
-		{Name: "database", Ask: func(ctx context.Context) error {
-			_, belongs, err := reads.Checkpoint(ctx)
-			if err != nil {
-				return err
-			}
-			if name, err := a.Store.Name(ctx); err == nil && name != belongs {
-				return fmt.Errorf("the read model is of the event store %s, not of %s", belongs, name)
-			}
-			return nil
-		}},
+		{Name: "database", Ask: func(ctx context.Context) error { return a.readable(ctx, reads) }},
 		{Name: "live", Ask: func(context.Context) error { return hub.Ready() }},
 	}
+}
+
+// errNoProjector says why there is nothing to read from, though Postgres is there.
+var errNoProjector = errors.New("no projector has begun: there is no read model yet")
+
+// readable is nil when there is a read model, and it is of this store's log.
+func (a API) readable(ctx context.Context, reads *queries.Queries) error {
+	const noTable = "42P01"
+	_, belongs, err := reads.Checkpoint(ctx)
+	var refusal *pgconn.PgError
+	switch {
+	case errors.As(err, &refusal) && refusal.Code == noTable:
+		return errNoProjector
+	case err != nil:
+		return err
+	case belongs == uuid.Nil:
+		return errNoProjector
+	}
+	if name, err := a.Store.Name(ctx); err == nil && name != belongs {
+		return fmt.Errorf("the read model is of the event store %s, not of %s", belongs, name)
+	}
+	return nil
 }

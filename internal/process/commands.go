@@ -24,9 +24,12 @@ type APICommand struct {
 	Insecure bool   `help:"Listen on an address that others can reach, though there is no access control." env:"TIDINGS_INSECURE"`
 }
 
+// Validate refuses an address that must not be listened on.
+func (c *APICommand) Validate() error { return httpapi.CheckListen(c.Listen, c.Insecure) }
+
 // Run serves until told to stop.
 func (c *APICommand) Run(ctx context.Context) error {
-	listener, err := listen(ctx, c.Listen, c.Insecure)
+	listener, err := listen(ctx, "--listen", c.Listen)
 	if err != nil {
 		return err
 	}
@@ -37,7 +40,7 @@ func (c *APICommand) Run(ctx context.Context) error {
 	}
 	defer connections.Close()
 	api := API{Connections: connections, Logger: c.Logger(), Registry: registry}
-	return api.Run(ctx, listener, func() { ready(listener) })
+	return served(ctx, api.Run(ctx, listener, func() { ready(listener) }))
 }
 
 // FanoutFlags say how notifications reach inboxes.
@@ -63,9 +66,14 @@ type ProjectorCommand struct {
 	Insecure bool   `help:"Listen on an address that others can reach, though there is no access control." env:"TIDINGS_INSECURE"`
 }
 
+// Validate refuses an address that must not be listened on, and what means nothing.
+func (c *ProjectorCommand) Validate() error {
+	return errors.Join(c.FanoutFlags.Validate(), httpapi.CheckListen(c.Listen, c.Insecure))
+}
+
 // Run projects until told to stop.
 func (c *ProjectorCommand) Run(ctx context.Context) error {
-	listener, err := listen(ctx, c.Listen, c.Insecure)
+	listener, err := listen(ctx, "--listen", c.Listen)
 	if err != nil {
 		return err
 	}
@@ -79,7 +87,7 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 		Store: connections.Store, DatabaseURL: c.DatabaseURL, StoreLimit: c.FanoutStoreLimit, Logger: c.Logger(), Registry: registry,
 	}
 	ready(listener)
-	return projector.Run(ctx, listener)
+	return served(ctx, projector.Run(ctx, listener))
 }
 
 // DevCommand is `tidings dev`.
@@ -91,42 +99,71 @@ type DevCommand struct {
 	StoreListen string `help:"Address of the embedded event store; loopback only." default:"127.0.0.1:2113" env:"TIDINGS_STORE_LISTEN"`
 }
 
+// Validate refuses addresses that others can reach, and what means nothing.
+func (c *DevCommand) Validate() error {
+	return errors.Join(c.FanoutFlags.Validate(), ownMachine("--listen", c.Listen), ownMachine("--store-listen", c.StoreListen))
+}
+
+// ownMachine refuses an address that others can reach, where nothing overrides that.
+func ownMachine(flag, address string) error {
+	if httpapi.CheckListen(address, true) != nil || httpapi.CheckListen(address, false) == nil {
+		return httpapi.CheckListen(address, true) // whether it is an address at all
+	}
+	return fmt.Errorf("%s %s: others could reach this address, and there is no access control: use 127.0.0.1", flag, address)
+}
+
 // Run serves until told to stop.
 func (c *DevCommand) Run(ctx context.Context) error {
 	data, err := filepath.Abs(c.Data)
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
-	listener, err := listen(ctx, c.Listen, false)
+	listener, err := listen(ctx, "--listen", c.Listen)
 	if err != nil {
 		return err
 	}
-	storeListener, err := listen(ctx, c.StoreListen, false)
+	storeListener, err := listen(ctx, "--store-listen", c.StoreListen)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	logger := c.Logger()
 	logger.Info("development mode: no access control, loopback only", "data", data)
 	dev := Dev{Dir: data, StoreLimit: c.FanoutStoreLimit, Logger: logger, Registry: newRegistry()}
-	return dev.Run(ctx, listener, storeListener, func() { ready(listener) })
+	return served(ctx, dev.Run(ctx, listener, storeListener, func() { ready(listener) }))
 }
 
 // NodeCommand is `tidings node`.
 type NodeCommand struct {
 	LogFlags
-	Data     string `help:"Directory of the log, made when missing." default:"./data/eventstore" env:"TIDINGS_NODE_DATA"`
-	Listen   string `help:"Address to serve the event store's protocol on." default:"127.0.0.1:2113" env:"TIDINGS_NODE_LISTEN"`
-	Insecure bool   `help:"Listen on an address that others can reach, though there is no access control." env:"TIDINGS_INSECURE"`
+	Data          string `help:"Directory of the log, made when missing." default:"./data/eventstore" env:"TIDINGS_NODE_DATA"`
+	Listen        string `help:"Address to serve the event store's protocol on." default:"127.0.0.1:2113" env:"TIDINGS_NODE_LISTEN"`
+	MonitorListen string `help:"Address to serve /livez, /readyz and /metrics on, such as 127.0.0.1:2114; none unless given." env:"TIDINGS_NODE_MONITOR_LISTEN"`
+	Insecure      bool   `help:"Listen on addresses that others can reach, though there is no access control." env:"TIDINGS_INSECURE"`
+}
+
+// Validate refuses addresses that must not be listened on.
+func (c *NodeCommand) Validate() error {
+	err := httpapi.CheckListen(c.Listen, c.Insecure)
+	if c.MonitorListen != "" {
+		err = errors.Join(err, httpapi.CheckListen(c.MonitorListen, c.Insecure))
+	}
+	return err
 }
 
 // Run serves until told to stop.
 func (c *NodeCommand) Run(ctx context.Context) error {
-	listener, err := listen(ctx, c.Listen, c.Insecure)
+	listener, err := listen(ctx, "--listen", c.Listen)
 	if err != nil {
 		return err
 	}
-	node := Node{Dir: c.Data, Logger: c.Logger()}
-	return node.Run(ctx, listener, func() { fmt.Println("ready " + storeURL(listener)) })
+	registry := newRegistry()
+	node := Node{Dir: c.Data, Logger: c.Logger(), Registerer: registry, Gatherer: registry}
+	if c.MonitorListen != "" {
+		if node.Monitor, err = listen(ctx, "--monitor-listen", c.MonitorListen); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+	}
+	return served(ctx, node.Run(ctx, listener, func() { fmt.Println("ready " + storeURL(listener)) }))
 }
 
 // PostgresCommand is `tidings postgres`.
@@ -141,16 +178,14 @@ func (c *PostgresCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
-	return Postgres{Dir: data, TCP: true, Logger: c.Logger()}.Run(ctx, func(url string) { fmt.Println(url) })
+	return served(ctx, Postgres{Dir: data, TCP: true, Logger: c.Logger()}.Run(ctx, func(url string) { fmt.Println(url) }))
 }
 
-func listen(ctx context.Context, address string, insecure bool) (net.Listener, error) {
-	if err := httpapi.CheckListen(address, insecure); err != nil {
-		return nil, err
-	}
+// listen takes an address that a flag gave and Validate let through.
+func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("%w (is something else running there? choose another address with --listen)", err)
+		return nil, fmt.Errorf("%w (is something else running there? choose another address with %s)", err, flag)
 	}
 	return listener, nil
 }

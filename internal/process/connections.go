@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -31,6 +32,7 @@ func Connect(ctx context.Context, storeURL, databaseURL string, logger *slog.Log
 	}
 	pool, err := pgxpool.New(ctx, databaseURL)
 	if err != nil {
+		store.Close()
 		return nil, fmt.Errorf("database address: %w", err)
 	}
 	return &Connections{Store: &Store{Store: store}, Pool: pool}, nil
@@ -54,10 +56,18 @@ func (s *Store) Append(
 	ctx context.Context, stream events.StreamName, expected events.Expected, evs ...events.Proposed,
 ) (events.Appended, error) {
 	if _, err := s.Name(ctx); err != nil {
-		// Only the name was at stake: of the caller's events nothing was written.
-		return events.Appended{}, fmt.Errorf("%w: %w", events.ErrStoreUnavailable, err)
+		return events.Appended{}, unnamed(err)
 	}
 	return s.Store.Append(ctx, stream, expected, evs...)
+}
+
+// unnamed is what to say of an append to a store that could not be named. Only the
+// name was at stake: of the caller's events nothing was written, for certain.
+func unnamed(err error) error {
+	if errors.Is(err, events.ErrOutcomeUnknown) {
+		return fmt.Errorf("%w: %v", events.ErrStoreUnavailable, err) //nolint:errorlint // the doubt is not about the caller's events
+	}
+	return err
 }
 
 // Name is the log's identity; an empty store is given one.

@@ -63,9 +63,16 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 	inbox := Projector{
 		Store: connections.Store, DatabaseURL: databaseURL, StoreLimit: d.StoreLimit, Logger: d.Logger, Registry: d.Registry,
 	}.inbox()
+	// The projection outlives the requests that wait for it.
+	projecting, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return inbox.Run(ctx) })
+	g.Go(func() error { return inbox.Run(projecting) })
 	g.Go(func() error {
+		defer stop()
+		if !until(ctx, func() error { return settled(inbox) }) {
+			return listener.Close()
+		}
 		return API{Connections: connections, Logger: d.Logger, Registry: d.Registry}.Run(ctx, listener, func() {
 			if until(ctx, func() error { return begun(inbox) }) {
 				ready()
@@ -73,6 +80,17 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 		})
 	})
 	return g.Wait()
+}
+
+// settled is nil once the projection has made its tables, or has found that it
+// cannot yet: until then there is nothing that questions could be put to.
+func settled(inbox *projections.Inbox) error {
+	switch state := inbox.Status().State; state {
+	case projections.StateStopped, projections.StateStarting:
+		return errors.New(string(state))
+	default:
+		return nil
+	}
 }
 
 // begun is nil once the projection works, or has found that it cannot.

@@ -42,7 +42,10 @@ const (
 
 // Main parses arguments into cli (a kong grammar whose commands, or itself, have
 // Run(context.Context) error) and runs it until it is done or told to stop by
-// SIGINT or SIGTERM; a second signal ends it at once. It answers the exit status.
+// SIGINT or SIGTERM; a second signal ends it at once. It answers the exit status:
+// any error is a failure, so that what was told to stop before it was done has
+// not succeeded. For a server that is told to stop it is the end of its work: see
+// served.
 func Main(cli any, name, description string, args []string, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -58,9 +61,18 @@ func Main(cli any, name, description string, args []string, stderr io.Writer) in
 		fmt.Fprintf(stderr, "%s: %s\nTry %s --help.\n", name, err, name)
 		return exitUsage
 	}
-	if err := parsed.Run(); err != nil && !(errors.Is(err, context.Canceled) && ctx.Err() != nil) {
+	if err := parsed.Run(); err != nil {
 		fmt.Fprintf(stderr, "%s: %s\n", name, err)
 		return exitFailed
 	}
 	return 0
+}
+
+// served is what a server answers for the error it ended with: none if that is
+// only its having been told to stop.
+func served(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }

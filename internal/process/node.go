@@ -8,9 +8,11 @@ import (
 	"net"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tidings-io/tidings/internal/eventstore/node"
 	eventlog "github.com/tidings-io/tidings/internal/eventstore/node/log"
+	"github.com/tidings-io/tidings/internal/httpapi"
 )
 
 // Node is the embedded event store.
@@ -18,6 +20,8 @@ type Node struct {
 	Dir        string
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
+	Monitor    net.Listener        // serves health and metrics; nil: nothing does
+	Gatherer   prometheus.Gatherer // what Monitor shows
 }
 
 // Run opens the log in Dir and serves it on the listener until ctx ends. Opened,
@@ -25,11 +29,41 @@ type Node struct {
 func (n Node) Run(ctx context.Context, listener net.Listener, opened func()) error {
 	log, err := eventlog.Open(n.Dir, eventlog.Options{Logger: n.Logger})
 	if err != nil {
-		return errors.Join(fmt.Errorf("open the event log in %s: %w", n.Dir, err), listener.Close())
+		if errors.Is(err, eventlog.ErrInUse) {
+			err = fmt.Errorf("%w: is another tidings running on the same data?", err)
+		}
+		return errors.Join(err, listener.Close(), n.closeMonitor())
 	}
 	if opened != nil {
 		opened()
 	}
-	err = node.New(log, node.Options{Registerer: n.Registerer, Logger: n.Logger}).Serve(ctx, listener)
+	err = n.serve(ctx, log, listener)
 	return errors.Join(err, log.Close())
+}
+
+func (n Node) serve(ctx context.Context, log *eventlog.Log, listener net.Listener) error {
+	server := node.New(log, node.Options{Registerer: n.Registerer, Logger: n.Logger})
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return server.Serve(ctx, listener) })
+	if n.Monitor != nil {
+		g.Go(func() error { return n.monitor(ctx, log) })
+	}
+	return g.Wait()
+}
+
+func (n Node) monitor(ctx context.Context, log *eventlog.Log) error {
+	health, err := httpapi.Health(n.Gatherer, httpapi.Check{
+		Name: "log", Ask: func(context.Context) error { return log.Failure() },
+	})
+	if err != nil {
+		return errors.Join(err, n.closeMonitor())
+	}
+	return httpapi.Serve(ctx, n.Monitor, health, nil, n.Logger)
+}
+
+func (n Node) closeMonitor() error {
+	if n.Monitor == nil {
+		return nil
+	}
+	return n.Monitor.Close()
 }
