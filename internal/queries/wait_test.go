@@ -98,6 +98,30 @@ func TestANoticeEndsTheWaitBeforeTheNextLook(t *testing.T) {
 	}
 }
 
+func TestWhatWasHeardIsForgottenWithTheConnection(t *testing.T) {
+	t.Parallel()
+	_, pool := database(t)
+	q := queries.New(pool, queries.Options{Poll: time.Millisecond})
+	ctx, stop := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- q.Run(ctx) }()
+	move(t, pool, 5, false)
+	until(t, pool, listens)
+	if err := q.WaitFor(within(t, 20*time.Second), 5); err != nil {
+		t.Error(err)
+	}
+	stop()
+	if err := <-ran; err != nil {
+		t.Error(err)
+	}
+	move(t, pool, 3, false) // a server that crashed may have lost its last commits
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := q.WaitFor(short, 5); !errors.Is(err, queries.ErrNotYetProjected) {
+		t.Errorf("got %v, want %v", err, queries.ErrNotYetProjected)
+	}
+}
+
 // cut ends every connection but the operator's own.
 const cut = "select count(pg_terminate_backend(pid)) > 0 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
 

@@ -40,7 +40,7 @@ func TestAllWaitersShareOneLookPerInterval(t *testing.T) {
 	})
 }
 
-func TestShortWaitsDoNotKeepOthersFromLooking(t *testing.T) {
+func TestLeadersThatGiveUpDoNotDelayTheLook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -49,13 +49,14 @@ func TestShortWaitsDoNotKeepOthersFromLooking(t *testing.T) {
 		})
 		w.hear(0) // listening, so that arrivals do not make anybody look
 		var waiting sync.WaitGroup
-		waiting.Go(func() {
-			for time.Since(began) < 2*time.Second {
-				short, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		for i := range 40 { // each leads for 30 ms, until its time is over
+			waiting.Go(func() {
+				short, cancel := context.WithTimeout(t.Context(), time.Duration(1+i)*30*time.Millisecond)
+				defer cancel()
 				_ = w.wait(short, 100) // in vain
-				cancel()
-			}
-		})
+			})
+			synctest.Wait()
+		}
 		if err := w.wait(t.Context(), 1); err != nil {
 			t.Error(err)
 		}
@@ -63,6 +64,30 @@ func TestShortWaitsDoNotKeepOthersFromLooking(t *testing.T) {
 			t.Errorf("woken after %s, want 1 s and an interval", late)
 		}
 		waiting.Wait()
+	})
+}
+
+func TestWhoeverListensNeedNotLookForEachArrival(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		looks := 0
+		w := newWatch(50*time.Millisecond, func(context.Context) (events.Position, error) {
+			looks++
+			return 0, nil
+		})
+		w.hear(0)
+		for p := range events.Position(100) { // one a millisecond
+			go func() {
+				time.Sleep(time.Millisecond)
+				w.hear(p + 1)
+			}()
+			if err := w.wait(t.Context(), p+1); err != nil {
+				t.Error(err)
+			}
+		}
+		if most := 3; looks > most {
+			t.Errorf("%d looks, want at most %d", looks, most)
+		}
 	})
 }
 
