@@ -78,7 +78,7 @@ func listening(t *testing.T, q *queries.Queries) {
 	})
 }
 
-// listens is whether Run has had its first look, after which it hears everything.
+// listens is whether Run is at its first look, before which it has begun to hear.
 const listens = "select count(*) > 0 from pg_stat_activity where query like '-- One row%' and state = 'idle' and pid <> pg_backend_pid()"
 
 func TestANoticeEndsTheWaitBeforeTheNextLook(t *testing.T) {
@@ -95,30 +95,6 @@ func TestANoticeEndsTheWaitBeforeTheNextLook(t *testing.T) {
 		if err := <-waited; err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-func TestWhatWasHeardIsForgottenWithTheConnection(t *testing.T) {
-	t.Parallel()
-	_, pool := database(t)
-	q := queries.New(pool, queries.Options{Poll: time.Millisecond})
-	ctx, stop := context.WithCancel(t.Context())
-	ran := make(chan error, 1)
-	go func() { ran <- q.Run(ctx) }()
-	move(t, pool, 5, false)
-	until(t, pool, listens)
-	if err := q.WaitFor(within(t, 20*time.Second), 5); err != nil {
-		t.Error(err)
-	}
-	stop()
-	if err := <-ran; err != nil {
-		t.Error(err)
-	}
-	move(t, pool, 3, false) // a server that crashed may have lost its last commits
-	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := q.WaitFor(short, 5); !errors.Is(err, queries.ErrNotYetProjected) {
-		t.Errorf("got %v, want %v", err, queries.ErrNotYetProjected)
 	}
 }
 
