@@ -58,6 +58,9 @@ create table notifications (
     retracted_position bigint      check (retracted_position > position)
 );
 
+-- The few that may be hidden; counting asks only these whether they are.
+create index notifications_ends on notifications (position) where retracted_position is not null or expires_at is not null;
+
 -- A topic a notification was published to, and which way it went: stored per
 -- recipient in inbox, or joined with periods when read.
 create table topic_targets (
