@@ -38,13 +38,13 @@ func (a API) Run(ctx context.Context, listener net.Listener, serving func()) err
 			return at, err
 		},
 	}
-	// Streams end first, then the requests under way, then what they work with.
+	// Streams and waits end first, then the requests under way, then what they work with.
 	drain, drained := context.WithCancel(context.WithoutCancel(ctx))
 	defer drained()
 	parts, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	handler, err := httpapi.New(httpapi.Config{
-		Store: a.Store, Log: a.Store, Reads: reads, Hub: hub, Console: web.Console(),
+		Store: a.Store, Log: a.Store, Reads: patient{reads, drain}, Hub: hub, Console: web.Console(),
 		Stream: httpapi.StreamOptions{Drain: drain},
 		Ready:  a.checks(hub, reads), Logger: a.Logger, Registerer: a.Registry, Gatherer: a.Registry,
 	})
@@ -78,6 +78,26 @@ func (a API) checks(hub *live.Hub, reads *queries.Queries) []httpapi.Check {
 		{Name: "database", Ask: func(ctx context.Context) error { return a.readable(ctx, reads) }},
 		{Name: "live", Ask: func(context.Context) error { return hub.Ready() }},
 	}
+}
+
+// patient answers as Queries does, but keeps nobody waiting once drain has ended:
+// the projector may have been stopped as well.
+type patient struct {
+	*queries.Queries
+
+	drain context.Context //nolint:containedctx // a signal to all who wait, not a request's
+}
+
+// WaitFor waits as Queries does.
+func (p patient) WaitFor(ctx context.Context, at events.Position) error {
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.drain, cancel)()
+	err := p.Queries.WaitFor(waiting, at)
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w: this process is stopping", queries.ErrNotYetProjected)
+	}
+	return err
 }
 
 // errNoProjector says why there is nothing to read from, though Postgres is there.

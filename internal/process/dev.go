@@ -63,13 +63,9 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 	inbox := Projector{
 		Store: connections.Store, DatabaseURL: databaseURL, StoreLimit: d.StoreLimit, Logger: d.Logger, Registry: d.Registry,
 	}.inbox()
-	// The projection outlives the requests that wait for it.
-	projecting, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return inbox.Run(projecting) })
+	g.Go(func() error { return inbox.Run(ctx) })
 	g.Go(func() error {
-		defer stop()
 		if !until(ctx, func() error { return settled(inbox) }) {
 			return listener.Close()
 		}

@@ -133,8 +133,8 @@ func (p *program) says(t *testing.T, prefix string) string {
 	for {
 		select {
 		case line := <-p.said:
-			if strings.HasPrefix(line, prefix) {
-				return strings.TrimSpace(strings.TrimPrefix(line, prefix))
+			if rest, found := strings.CutPrefix(line, prefix); found {
+				return strings.TrimSpace(rest)
 			}
 		case <-p.ended:
 			t.Fatalf("%s ended (%v) before it said %q:\n%s", p.name, p.exit, prefix, p.err.String())

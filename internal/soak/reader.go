@@ -53,8 +53,7 @@ const (
 func (r *Reader) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := r.connection(ctx)
-		var refused *refusedError
-		if errors.As(err, &refused) {
+		if _, refused := errors.AsType[*refusedError](err); refused {
 			return fmt.Errorf("stream of %s: %w", r.User, err)
 		}
 		timer := time.NewTimer(r.pause())
