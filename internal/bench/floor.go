@@ -58,15 +58,24 @@ func (f *floor) stream(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *floor) publish(w http.ResponseWriter, r *http.Request) {
+	type content struct {
+		Title string `json:"title"`
+		Body  string `json:"body"`
+	}
 	var n struct {
-		To          []string
-		Title, Body string
+		content
+
+		To []string `json:"to"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&n); err != nil {
 		http.Error(w, strings.ToLower(err.Error()), http.StatusBadRequest)
 		return
 	}
-	data, _ := json.Marshal(map[string]string{"title": n.Title, "body": n.Body}) // strings always marshal
+	data, err := json.Marshal(n.content)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
 	f.mu.Lock()
 	frames := f.readers[n.To[0]]
 	f.mu.Unlock()

@@ -40,7 +40,7 @@ func BatchID(id uuid.UUID) uuid.UUID {
 // born in is computed and never looked up.
 func BatchEntryID(batch uuid.UUID, index int) uuid.UUID {
 	batch[14] = batch[14]&0xf0 | byte(index>>8&0x0f)
-	batch[15] = byte(index)
+	batch[15] = byte(index & 0xff)
 	return batch
 }
 

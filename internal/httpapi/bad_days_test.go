@@ -121,7 +121,9 @@ func TestAnUnknownOutcomeNamesTheNotification(t *testing.T) {
 	gone := serve(t, httpapi.Config{Store: &broken{err: events.ErrOutcomeUnknown}})
 	p := problem(t, gone.do(t, http.MethodPost, "/v1/notifications", body, headers...))
 	back := serve(t, httpapi.Config{})
-	var answer struct{ ID string }
+	var answer struct {
+		ID string `json:"id"`
+	}
 	if err := json.NewDecoder(back.do(t, http.MethodPost, "/v1/notifications", body, headers...).Body).Decode(&answer); err != nil {
 		t.Fatal(err)
 	}
@@ -139,11 +141,12 @@ func TestABatchCutInTheMiddle(t *testing.T) {
 	body := `{"notifications":[` + strings.Repeat(entry+",", 29) + entry + `]}`
 	response := half.do(t, http.MethodPost, "/v1/notifications/batch", body, "Idempotency-Key", "k")
 	var answer struct {
-		Position events.Position
+		Position events.Position `json:"position"`
 		Results  []struct {
-			ID, Code string
-			Position events.Position
-		}
+			ID       string          `json:"id"`
+			Code     string          `json:"code"`
+			Position events.Position `json:"position"`
+		} `json:"results"`
 	}
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || response.StatusCode != http.StatusAccepted {
 		t.Fatalf("%s: %v", response.Status, err)

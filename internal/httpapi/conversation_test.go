@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,7 +102,7 @@ func (c *conversation) ask(t *testing.T, text string) string {
 	fmt.Fprintf(&out, "%s\n", response.Status)
 	names := shown
 	if request.Header.Get("X-Request-Id") != usual {
-		names = append(names[:len(names):len(names)], "X-Request-Id")
+		names = append(slices.Clip(names), "X-Request-Id")
 	}
 	for _, name := range names {
 		if values := response.Header.Values(name); len(values) > 0 {

@@ -57,13 +57,18 @@ func TestEveryRouteIsInTheDocumentAndTheOtherWayRound(t *testing.T) {
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/openapi.json", nil))
 	var document struct {
-		OpenAPI string
+		OpenAPI string `json:"openapi"`
 		Paths   map[string]map[string]struct {
-			OperationID string
-			Parameters  []struct{ Name, In string }
-			Responses   map[string]any
-		}
-		Components struct{ Schemas map[string]any }
+			OperationID string `json:"operationId"`
+			Parameters  []struct {
+				Name string `json:"name"`
+				In   string `json:"in"`
+			} `json:"parameters"`
+			Responses map[string]any `json:"responses"`
+		} `json:"paths"`
+		Components struct {
+			Schemas map[string]any `json:"schemas"`
+		} `json:"components"`
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &document); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, dra
 	case <-ctx.Done():
 	}
 	err := shutdown(ctx, server, drain)
-	<-failed
+	_ = <-failed // that it was shut down
 	return err
 }
 

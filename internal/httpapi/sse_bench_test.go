@@ -32,7 +32,7 @@ func BenchmarkStreamFanOut(b *testing.B) {
 		store := &memory.Store{}
 		hub := &live.Hub{
 			Source: store,
-			History: func(_ context.Context, ask inbox.Ask) (inbox.Snapshot, error) {
+			History: func(_ context.Context, _ inbox.Ask) (inbox.Snapshot, error) {
 				return inbox.Snapshot{Periods: []inbox.Period{{Topic: "a"}}}, nil
 			},
 			Start: func(context.Context) (events.Position, error) { return 0, nil },

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -186,5 +185,3 @@ func (away) Subscribers(context.Context, events.Topic, int, string, ...queries.A
 func (away) Notification(context.Context, uuid.UUID, ...queries.AtLeast) (queries.Notification, error) {
 	return queries.Notification{}, errAway
 }
-
-const patience = 30 * time.Second

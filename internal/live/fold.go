@@ -1,6 +1,10 @@
 package live
 
-import "github.com/tidings-io/tidings/internal/events"
+import (
+	"slices"
+
+	"github.com/tidings-io/tidings/internal/events"
+)
 
 // fold keeps the event in the window and tells the readers it concerns. mu must
 // be held.
@@ -53,10 +57,10 @@ func (h *Hub) deliver(e *logged, to []events.Target, at events.Position, severit
 // queue is full leaves the maps; it comes back by catching up.
 func (h *Hub) tell(m *member, e *logged) {
 	f := e.frame(m.user)
-	for i := len(m.readers) - 1; i >= 0; i-- {
-		if !m.readers[i].offer(f, h.Limits.QueueFrames, h.Limits.QueueBytes) {
+	for _, r := range slices.Backward(m.readers) { // backwards, because detach takes the reader out of them
+		if !r.offer(f, h.Limits.QueueFrames, h.Limits.QueueBytes) {
 			h.Metrics.overflows.Inc()
-			h.detach(m.readers[i])
+			h.detach(r)
 		}
 	}
 }

@@ -24,13 +24,13 @@ type Source interface {
 }
 
 var (
-	// ErrUnavailable: this reader cannot be served now; it should come back in a
+	// ErrUnavailable says that this reader cannot be served now; it should come back in a
 	// while with the last position it was told.
 	ErrUnavailable = errors.New("the stream is not available now")
-	// ErrTooSlow: the reader fell behind and did not catch up in time; it should
+	// ErrTooSlow says that the reader fell behind and did not catch up in time; it should
 	// come back with the last position it was told.
 	ErrTooSlow = errors.New("the reader fell too far behind")
-	// ErrEnded: the hub has stopped, and with it the stream.
+	// ErrEnded says that the hub has stopped, and with it the stream.
 	ErrEnded = errors.New("the hub has stopped")
 )
 

@@ -483,8 +483,10 @@ func (s stutter) Subscribe(ctx context.Context, _ events.Position) iter.Seq2[eve
 			return
 		}
 		for msg, err := range s.world.Subscribe(ctx, 0) {
-			if !yield(msg, err) || !yield(msg, err) {
-				return
+			for range 2 {
+				if !yield(msg, err) {
+					return
+				}
 			}
 		}
 	}

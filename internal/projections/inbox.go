@@ -132,8 +132,7 @@ func (p *Inbox) prepare() (*pgx.ConnConfig, error) {
 func (p *Inbox) retry(err error) {
 	p.lag.away()
 	state := StateWaitingForDatabase
-	var away *storeAway
-	if errors.As(err, &away) {
+	if _, away := errors.AsType[*storeAway](err); away {
 		state = StateWaitingForStore
 	}
 	p.enter(state, err.Error())

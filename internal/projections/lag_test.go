@@ -11,7 +11,7 @@ import (
 func TestLag(t *testing.T) {
 	t.Parallel()
 	idle := func() *feed { return newFeed(10, 1e6) }
-	busy := func(t *testing.T) *feed {
+	busy := func() *feed {
 		f := idle()
 		f.add(events.Recorded{Position: 50, At: time.Now().Add(-time.Minute)}, 1, 0)
 		return f
@@ -31,7 +31,7 @@ func TestLag(t *testing.T) {
 			func(_ *testing.T, l *lag) { l.applied(40, idle(), true); l.heard(90) }, 0, 0,
 		},
 		"events wait": {
-			func(t *testing.T, l *lag) { l.applied(40, idle(), true); l.applied(41, busy(t), false); l.heard(90) }, 49, time.Minute,
+			func(_ *testing.T, l *lag) { l.applied(40, idle(), true); l.applied(41, busy(), false); l.heard(90) }, 49, time.Minute,
 		},
 		"events are being applied": {
 			func(_ *testing.T, l *lag) {

@@ -41,8 +41,7 @@ func (p *Inbox) session(ctx context.Context, config *pgx.ConnConfig) error {
 	if err == nil {
 		err = p.follow(ctx, w)
 	}
-	var stop *unappliable
-	if errors.As(err, &stop) {
+	if stop, ok := errors.AsType[*unappliable](err); ok {
 		return p.halt(ctx, conn, stop)
 	}
 	return err

@@ -174,7 +174,7 @@ func (r *run) send(ctx context.Context) error {
 	for n := range r.work {
 		answer, got, err := r.Server.send(ctx, n.op, r.Workload.correlation(n.op.Line))
 		if ctx.Err() != nil {
-			return nil // the scheduler, or the worker that failed, says why
+			return nil //nolint:nilerr // the scheduler, or the worker that failed, says why
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", n.op, err)

@@ -206,7 +206,7 @@ func TestWhatAnAppendIsTold(t *testing.T) {
 				events.ErrWrongRevision, events.ErrTooLarge, events.ErrStreamDeleted, events.ErrOutcomeUnknown, events.ErrStoreUnavailable,
 			}
 			for _, known := range ours {
-				if errors.Is(err, known) != (test.want == known) {
+				if errors.Is(err, known) != errors.Is(test.want, known) {
 					t.Errorf("got %v, want %v", err, test.want)
 				}
 			}

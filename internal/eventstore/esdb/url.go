@@ -35,6 +35,6 @@ func parse(connection string, logger *slog.Logger) (*client.Configuration, error
 // ordinary answers as errors, and what matters is returned as an error anyway.
 func clientLog(logger *slog.Logger) client.LoggingFunc {
 	return func(level client.LogLevel, format string, args ...any) {
-		logger.Debug("event store client: "+fmt.Sprintf(format, args...), "level", level)
+		logger.Debug("the event store client spoke", "level", level, "said", fmt.Sprintf(format, args...))
 	}
 }

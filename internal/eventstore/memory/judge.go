@@ -2,6 +2,7 @@ package memory
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -43,8 +44,8 @@ func judge(ids []uuid.UUID, expected events.Expected, evs []events.Proposed) (la
 }
 
 func lastIndex(ids []uuid.UUID, id uuid.UUID) int {
-	for n := len(ids) - 1; n >= 0; n-- {
-		if ids[n] == id {
+	for n, known := range slices.Backward(ids) {
+		if known == id {
 			return n
 		}
 	}
