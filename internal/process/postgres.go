@@ -20,11 +20,14 @@ type Postgres struct {
 const restartAfter = time.Second
 
 // Run starts the server, hands its URL, which stays the same, to ready once, and
-// keeps it running until ctx ends. Only the first start may fail.
+// keeps it running until ctx ends, and then returns nil. Only the first start may fail.
 func (p Postgres) Run(ctx context.Context, ready func(url string)) error {
 	options := postgres.Options{Dir: p.Dir, TCP: p.TCP, Logger: p.Logger}
 	server, err := postgres.Start(ctx, options)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil //nolint:nilerr // what was killed half-way was killed by us; the next start begins anew
+	case err != nil:
 		return err
 	}
 	ready(server.URL())
@@ -52,6 +55,9 @@ func (p Postgres) restart(ctx context.Context, options postgres.Options) *postgr
 		server, err := postgres.Start(ctx, options)
 		if err == nil {
 			return server
+		}
+		if ctx.Err() != nil {
+			return nil
 		}
 		p.Logger.Error("postgres could not be started again", "error", err)
 	}

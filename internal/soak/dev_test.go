@@ -26,13 +26,14 @@ const (
 
 // TestDevOnBadDays holds `tidings dev` to what it promises of its first start, of a second one on the same data, of a
 // Postgres that dies under it, and of Ctrl-C in the middle of work.
-func TestDevOnBadDays(t *testing.T) { //nolint:paralleltest // it starts a whole system
+func TestDevOnBadDays(t *testing.T) { // not parallel: it starts a whole system
 	if testing.Short() {
 		t.Skip("starts a whole system")
 	}
 	binary(t, "tidings") // compiling is not part of what has a deadline
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 4*time.Minute, errors.New("the test took too long"))
 	defer cancel()
+	interruptTheFirstStart(ctx, t)
 	h := newHouse(t)
 	if said := h.dev.err.String(); strings.Contains(said, "level=WARN") || strings.Contains(said, "level=ERROR") {
 		t.Errorf("the first start is not quiet:\n%s", said)
@@ -70,6 +71,24 @@ func TestDevOnBadDays(t *testing.T) { //nolint:paralleltest // it starts a whole
 	want = append(want, publish(ctx, t, h.url, "topic:builds"))
 	readers.haveTheirInboxes(ctx, t, h.url, want)
 	h.dev.stop(t)
+}
+
+// interruptTheFirstStart stops one that is still making its database, which is no failure.
+func interruptTheFirstStart(ctx context.Context, t *testing.T) {
+	t.Helper()
+	data := t.TempDir()
+	p := start(t, "tidings", "dev", "--data", data, "--listen", freeAddress(t), "--store-listen", freeAddress(t))
+	eventually(ctx, t, readyDeadline, "the making of the database has begun", func() error {
+		begun, err := filepath.Glob(filepath.Join(data, "postgres", "pgdata*", "base"))
+		if err == nil && len(begun) == 0 {
+			err = errors.New("there are no files yet")
+		}
+		return err
+	})
+	p.stop(t)
+	if said := p.err.String(); strings.Contains(said, "tidings:") || strings.Contains(said, "level=ERROR") {
+		t.Errorf("an interrupted first start complains:\n%s", said)
+	}
 }
 
 // secondIsRefused starts another one on the same data.
