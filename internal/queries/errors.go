@@ -69,8 +69,7 @@ func fault(ctx context.Context, doing string, err error) error {
 // passes says whether the error is of the kind that passes by itself: everything
 // but a statement refused for its own sake, and a row that does not fit our types.
 func passes(err error) bool {
-	var misfit pgx.ScanArgError
-	if errors.As(err, &misfit) {
+	if _, misfit := errors.AsType[pgx.ScanArgError](err); misfit {
 		return false
 	}
 	var refusal *pgconn.PgError

@@ -33,7 +33,7 @@ func (q *Queries) Run(ctx context.Context) error {
 		began := time.Now()
 		err := q.listen(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // cut short by our own end, which is no fault
 		}
 		q.logger.LogAttrs(ctx, slog.LevelWarn, "not listening for the projector: polling instead", slog.Any("error", err))
 		if time.Since(began) > silence {

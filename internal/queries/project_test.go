@@ -2,7 +2,6 @@ package queries_test
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 	"testing"
 	"time"
@@ -102,6 +101,6 @@ func stored(r events.Recorded) events.Stored {
 	}
 	return events.Stored{
 		ID: r.ID, Stream: r.Stream, Revision: r.Revision, Position: r.Position, At: r.At,
-		Type: p.Type, Data: json.RawMessage(p.Data), Metadata: json.RawMessage(p.Metadata),
+		Type: p.Type, Data: p.Data, Metadata: p.Metadata,
 	}
 }

@@ -43,16 +43,13 @@ var errStopping = refuse(codes.Unavailable, "Server Is Not Ready")
 
 // failed maps an error to what the client understands: the only place where the log's errors become status codes.
 func failed(err error) *failure {
-	var known *failure
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*failure](err); ok {
 		return known
 	}
-	var deleted *eventlog.StreamDeleted
-	if errors.As(err, &deleted) {
+	if deleted, ok := errors.AsType[*eventlog.StreamDeleted](err); ok {
 		return refuse(codes.FailedPrecondition, err.Error(), trailerException, exceptionStreamDeleted, trailerStream, deleted.Stream)
 	}
-	var wrong *eventlog.WrongRevision
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*eventlog.WrongRevision](err); ok {
 		return refuse(codes.FailedPrecondition, err.Error(), trailerException, exceptionWrongVersion, trailerStream, wrong.Stream,
 			trailerExpected, strconv.FormatInt(int64(wrong.Expected), 10), trailerActual, strconv.FormatInt(int64(wrong.Current), 10))
 	}

@@ -69,7 +69,6 @@ func (n *Node) Serve(ctx context.Context, listener net.Listener) error {
 		grpc.MaxSendMsgSize(maxSendBytes),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: deadPeer, Timeout: deadPeer}),
-		grpc.SharedWriteBuffer(true),
 		grpc.WaitForHandlers(true),
 	)
 	n.register(server, ctx.Done())
@@ -85,7 +84,7 @@ func (n *Node) Serve(ctx context.Context, listener net.Listener) error {
 	cutOff := time.AfterFunc(stopWithin, server.Stop)
 	defer cutOff.Stop()
 	server.GracefulStop()
-	<-served // nil after a stop
+	_ = <-served // nil after a stop
 	return nil
 }
 

@@ -106,8 +106,7 @@ func (s *server) append(t testing.TB, stream string, kinds ...string) *esdb.Writ
 }
 
 func codeOf(err error) esdb.ErrorCode {
-	var e *esdb.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*esdb.Error](err); ok {
 		return e.Code()
 	}
 	return -1

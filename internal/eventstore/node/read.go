@@ -186,8 +186,8 @@ func (r *reading) pageOfAll(next eventlog.Position, left uint64) ([]*eventlog.Re
 // limit does not read more from the disk than will be sent.
 func (r *reading) limit(left uint64) eventlog.Limit {
 	limit := eventlog.Page
-	if r.filter == nil && left < uint64(limit.Events) { //nolint:gosec // positive
-		limit.Events = int(left) //nolint:gosec // just compared
+	if r.filter == nil && left < uint64(limit.Events) {
+		limit.Events = int(left)
 	}
 	return limit
 }
@@ -203,7 +203,7 @@ func (r *reading) readStream() error {
 			StreamNotFound: &streams.ReadResp_StreamNotFound{StreamIdentifier: wireStream(r.stream)},
 		}})
 	}
-	next := eventlog.Revision(r.from.at) //nolint:gosec // bounded when parsed
+	next := eventlog.Revision(r.from.at) // bounded when parsed
 	if r.from.last {
 		next = stream.Last
 		if !r.backwards {
@@ -255,7 +255,7 @@ func (r *reading) target(record *eventlog.Record) (target *eventlog.Record, isLi
 	number, name, ok := strings.Cut(string(record.Data), "@")
 	revision, parseErr := strconv.ParseInt(number, 10, 64)
 	if !ok || parseErr != nil || revision < 0 || name == "" {
-		return nil, false, nil
+		return nil, false, nil //nolint:nilerr // it points nowhere: an event like any other
 	}
 	target, err = r.log.Event(name, eventlog.Revision(revision))
 	return target, true, err

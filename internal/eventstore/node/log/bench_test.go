@@ -48,7 +48,7 @@ func BenchmarkAppend(b *testing.B) {
 func BenchmarkForward(b *testing.B) {
 	l := benchLog(b)
 	const each = 1000
-	for i := 0; i < 100; i++ {
+	for i := range 100 {
 		events := make([]eventlog.Event, each)
 		for j := range events {
 			events[j] = eventlog.Event{ID: uuid.New(), Type: "Published", JSON: true, Data: make([]byte, 200), Metadata: make([]byte, 150)}

@@ -3,6 +3,7 @@ package eventlog
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 )
@@ -26,9 +27,9 @@ func (x streamIndex) at(revision Revision) (place, error) {
 
 func (x streamIndex) latest(id uuid.UUID) (Revision, place, bool, error) {
 	if pending, ok := x.group.pending[x.stream]; ok {
-		for i := len(pending.places) - 1; i >= 0; i-- {
-			if pending.places[i].id == id {
-				return pending.first + Revision(i), pending.places[i], true, nil
+		for i, p := range slices.Backward(pending.places) {
+			if p.id == id {
+				return pending.first + Revision(i), p, true, nil
 			}
 		}
 	}

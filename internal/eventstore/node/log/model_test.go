@@ -271,7 +271,7 @@ func together(t *testing.T, l *eventlog.Log, m *model, offset eventlog.Position,
 		if answer.Position > 0 {
 			answer.Position -= offset
 		}
-		got, want := tell(answer.Appended, answer.Err), ""
+		var got, want string
 		if o.Delete {
 			got, want = tellEnd(answer.Position, answer.Err), m.delete(o.Stream, o.Expected)
 		} else {
@@ -279,7 +279,7 @@ func together(t *testing.T, l *eventlog.Log, m *model, offset eventlog.Position,
 			for _, e := range o.Events {
 				ids = append(ids, e.ID)
 			}
-			want = m.append(o.Stream, o.Expected, -1, ids...)
+			got, want = tell(answer.Appended, answer.Err), m.append(o.Stream, o.Expected, -1, ids...)
 		}
 		if got != want {
 			t.Fatalf("%s, %d events at %d: %s, want %s", o.Stream, len(o.Events), o.Expected, got, want)

@@ -68,12 +68,7 @@ func (l *Log) scan(from, to Position, backwards bool, limit Limit) ([]*Record, e
 		return nil, fmt.Errorf("read the log: %w", err)
 	}
 	page := pageReader{limit: limit, records: make([]*Record, 0, min(limit.Events, Page.Events))}
-	step, valid := it.Next, false
-	if backwards {
-		step, valid = it.Prev, it.Last()
-	} else {
-		valid = it.First()
-	}
+	valid, step := walk(it, backwards)
 	for ; valid && !page.full(); valid = step() {
 		p, keyErr := positionOfKey(it.Key())
 		if keyErr != nil {
@@ -91,6 +86,14 @@ func (l *Log) scan(from, to Position, backwards bool, limit Limit) ([]*Record, e
 		return nil, fmt.Errorf("read the log: %w", err)
 	}
 	return page.records, nil
+}
+
+// walk puts an iterator on the first record of its way. Step goes on to the next.
+func walk(it *pebble.Iterator, backwards bool) (valid bool, step func() bool) {
+	if backwards {
+		return it.Last(), it.Prev
+	}
+	return it.First(), it.Next
 }
 
 // pageReader gathers a page. Values are copied into shared blocks, because the storage engine takes its own back.

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -100,12 +101,7 @@ func (s *Stream) scan(from, to Revision, backwards bool, limit Limit) (records [
 
 	page := pageReader{limit: limit}
 	now := s.log.now()
-	step, valid := index.Next, false
-	if backwards {
-		step, valid = index.Prev, index.Last()
-	} else {
-		valid = index.First()
-	}
+	valid, step := walk(index, backwards)
 	var key []byte
 	for ; valid && !page.full(); valid = step() {
 		p, err := parsePlace(index.Value())
@@ -113,7 +109,7 @@ func (s *Stream) scan(from, to Revision, backwards bool, limit Limit) (records [
 			return nil, err
 		}
 		key = positionKey(key, p.position)
-		if !log.SeekGE(key) || string(log.Key()) != string(key) {
+		if !log.SeekGE(key) || !bytes.Equal(log.Key(), key) {
 			return nil, fmt.Errorf("position %d has no record: %w", p.position, ErrCorrupt)
 		}
 		if err := page.take(p.position, log.Value()); err != nil {
@@ -137,13 +133,13 @@ func (p *pageReader) drop() {
 func (l *Log) Event(stream string, revision Revision) (*Record, error) {
 	s, err := l.Stream(stream)
 	if deleted := (*StreamDeleted)(nil); errors.As(err, &deleted) {
-		return nil, nil //nolint:nilnil // nil is the promise
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	if !s.Found || revision < s.First || revision > s.Last {
-		return nil, nil //nolint:nilnil // nil is the promise
+		return nil, nil
 	}
 	page, err := s.Forward(revision, Limit{Events: 1})
 	if err != nil || len(page) == 0 || page[0].Revision != revision {
