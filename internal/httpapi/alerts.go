@@ -77,11 +77,11 @@ func (f *fields) alertTargets(o object) []events.Target {
 	return each(f, "target", entries, func(s string) (events.Target, error) {
 		if name, ok := strings.CutPrefix(s, "@@"); ok {
 			topic, err := events.ParseTopic(name)
-			return events.Target{Topic: topic}, err //nolint:wrapcheck // worded for the client
+			return events.Target{Topic: topic}, err // worded for the client
 		}
 		if name, ok := strings.CutPrefix(s, "@"); ok {
 			user, err := events.ParseUser(name)
-			return events.Target{User: user}, err //nolint:wrapcheck // worded for the client
+			return events.Target{User: user}, err // worded for the client
 		}
 		return events.Target{}, errors.New(`is "@<user>" or "@@<topic>"`)
 	})

@@ -43,7 +43,7 @@ func (b *broken) Append(ctx context.Context, stream events.StreamName, expected 
 		panic(b.panic)
 	}
 	if b.after--; b.after >= 0 {
-		return b.Store.Append(ctx, stream, expected, evs...) //nolint:wrapcheck // it is the store
+		return b.Store.Append(ctx, stream, expected, evs...)
 	}
 	return events.Appended{}, b.err
 }

@@ -111,7 +111,7 @@ func TestBodiesThatAreRefusedWhole(t *testing.T) {
 				if err != nil {
 					t.Fatalf("the answer did not arrive: %v", err)
 				}
-				defer response.Body.Close() //nolint:errcheck // only read from
+				defer response.Body.Close()
 				if response.StatusCode != test.status {
 					t.Fatalf("got %s, want %d", response.Status, test.status)
 				}
@@ -273,7 +273,7 @@ func (s *system) atOnce(t *testing.T, path, key string, bodies [2]string) (statu
 				t.Errorf("%s: %v", path, err)
 				return
 			}
-			defer response.Body.Close() //nolint:errcheck // only read from
+			defer response.Body.Close()
 			answer, err := io.ReadAll(response.Body)
 			if err != nil {
 				t.Errorf("%s: %v", path, err)

@@ -72,7 +72,7 @@ func (a *api) parseBatch(r *http.Request, drafts []json.RawMessage, keyed bool, 
 		if keyed {
 			hash, err := commands.BodyHash(notification)
 			if err != nil {
-				return nil, err //nolint:wrapcheck // it says what it did
+				return nil, err // it says what it did
 			}
 			entry.BodyHash = hash
 		}

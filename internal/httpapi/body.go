@@ -93,7 +93,7 @@ func appendAll(to []byte, from io.Reader) ([]byte, error) {
 			return to, nil
 		}
 		if err != nil {
-			return to, err //nolint:wrapcheck // the caller says what it was reading
+			return to, err // the caller says what it was reading
 		}
 	}
 }

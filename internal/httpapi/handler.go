@@ -102,7 +102,7 @@ func (a *api) edge(routes http.Handler) http.Handler {
 
 // panicked answers for a handler that could not, if nothing was sent yet.
 func (a *api) panicked(w *recorder, r *http.Request, p any) {
-	if p == http.ErrAbortHandler { //nolint:errorlint,err113 // a value of panic, compared as net/http does
+	if p == http.ErrAbortHandler { //nolint:errorlint // a value of panic, compared as net/http does
 		panic(p)
 	}
 	err := fmt.Errorf("panic: %v\n%s", p, debug.Stack())

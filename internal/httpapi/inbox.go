@@ -39,11 +39,11 @@ func (a *api) changeItems(w http.ResponseWriter, r *http.Request) (done, error) 
 	}
 	change, err := inbox.Event(changeName(r), items)
 	if err != nil {
-		return done{}, err //nolint:wrapcheck // the name was checked
+		return done{}, err // the name was checked
 	}
 	at, err := commands.RecordItems(r.Context(), a.store, a.metadata(r, a.newID()), change)
 	if err != nil {
-		return done{}, err //nolint:wrapcheck // it says what it did
+		return done{}, err // it says what it did
 	}
 	return done{status: http.StatusOK, position: at, changed: true, body: changeAnswer{at}}, nil
 }

@@ -65,7 +65,7 @@ func (a *api) publishOne(r *http.Request, route string, k key, n events.Publishe
 	if k.given {
 		hash, err := commands.BodyHash(n)
 		if err != nil {
-			return commands.Receipt[commands.Notification]{}, n.NotificationID, err //nolint:wrapcheck // it says what it did
+			return commands.Receipt[commands.Notification]{}, n.NotificationID, err // it says what it did
 		}
 		md.BodyHash = hash
 	}

@@ -25,7 +25,7 @@ func preferredWait(h http.Header) time.Duration {
 			if err != nil {
 				return 0
 			}
-			return min(time.Duration(seconds)*time.Second, maxWait) //nolint:gosec // 31 bits
+			return min(time.Duration(seconds)*time.Second, maxWait) // 31 bits
 		}
 	}
 	return 0

@@ -125,7 +125,7 @@ func (a *api) readyFor(ctx context.Context, q *ask, at queries.AtLeast) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, queryWait)
 	defer cancel()
-	return a.reads.WaitFor(ctx, events.Position(at)) //nolint:wrapcheck // it says what it waited for
+	return a.reads.WaitFor(ctx, events.Position(at)) // it says what it waited for
 }
 
 func (a *api) inbox(ctx context.Context, r *http.Request, q *ask, at queries.AtLeast) (any, error) {

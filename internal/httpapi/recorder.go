@@ -39,7 +39,7 @@ func (w *recorder) Write(body []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	return w.ResponseWriter.Write(body) //nolint:wrapcheck // this is the writer
+	return w.ResponseWriter.Write(body)
 }
 
 // Unwrap lets http.ResponseController reach the connection.

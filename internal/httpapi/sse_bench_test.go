@@ -117,7 +117,7 @@ func fanOut(b *testing.B, stream http.HandlerFunc, publish func(n int)) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer c.Close() //nolint:errcheck // the end of the benchmark
+		defer c.Close()
 		connections[i] = c
 		if _, err := fmt.Fprintf(c, "GET /u%d HTTP/1.1\r\nHost: x\r\n\r\n", i); err != nil {
 			b.Fatal(err)

@@ -37,7 +37,7 @@ type describing struct {
 
 func (d describing) Decide(t commands.Topic) ([]events.TopicEvent, error) {
 	*d.found = t
-	return d.DescribeTopic.Decide(t) //nolint:wrapcheck // it decides for us
+	return d.DescribeTopic.Decide(t) // it decides for us
 }
 
 func (a *api) describe(w http.ResponseWriter, r *http.Request) (done, error) {

@@ -42,10 +42,10 @@ func TestACrowd(t *testing.T) {
 		crowd.Go(func() {
 			for i := range notifications {
 				at := w.append(published(i+1, 0, "topic:a"), 0)
-				if rand.N(4) == 0 { //nolint:gosec // a test
-					w.project(at - min(at, events.Position(rand.N(30)))) //nolint:gosec // a test
+				if rand.N(4) == 0 {
+					w.project(at - min(at, events.Position(rand.N(30))))
 				}
-				if rand.N(10) == 0 { //nolint:gosec // a test
+				if rand.N(10) == 0 {
 					time.Sleep(50 * time.Millisecond)
 				}
 			}
@@ -58,11 +58,11 @@ func TestACrowd(t *testing.T) {
 func stroll(ctx context.Context, hubs []*Hub, user events.User, upTo int) string {
 	id, told := Earliest, 0
 	for told < upTo {
-		f, err := hubs[rand.N(len(hubs))].Follow(ctx, FollowRequest{User: user, LastEventID: id}) //nolint:gosec // a test
+		f, err := hubs[rand.N(len(hubs))].Follow(ctx, FollowRequest{User: user, LastEventID: id})
 		if err != nil {
 			return err.Error()
 		}
-		for range rand.N(20) { //nolint:gosec // a test
+		for range rand.N(20) {
 			frames, err := f.Next(ctx, 100*time.Millisecond)
 			if err != nil {
 				f.Close()
@@ -71,14 +71,14 @@ func stroll(ctx context.Context, hubs []*Hub, user events.User, upTo int) string
 			for _, frame := range frames {
 				told++
 				// Three subscriptions stand before the first of the notifications.
-				if want := events.Position(told + len("abc")); frame.Position != want { //nolint:gosec // small
+				if want := events.Position(told + len("abc")); frame.Position != want {
 					f.Close()
 					return fmt.Sprintf("%s was told %d, not %d", user, frame.Position, want)
 				}
 				id = frame.Position.String()
 			}
-			if rand.N(3) == 0 { //nolint:gosec // a test
-				time.Sleep(time.Duration(rand.N(200)) * time.Millisecond) //nolint:gosec // a test
+			if rand.N(3) == 0 {
+				time.Sleep(time.Duration(rand.N(200)) * time.Millisecond)
 			}
 		}
 		f.Close()

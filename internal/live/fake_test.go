@@ -125,7 +125,7 @@ func (g *gate) Subscribe(ctx context.Context, after events.Position) iter.Seq2[e
 		for {
 			g.mu.Lock()
 			i, _ := slices.BinarySearchFunc(g.stored, after+1, func(s events.Stored, p events.Position) int {
-				return int(int64(s.Position) - int64(p)) //nolint:gosec // small in tests
+				return int(int64(s.Position) - int64(p))
 			})
 			changed, fail := g.changed, g.breaks
 			g.breaks = false
@@ -293,7 +293,7 @@ func retracted(id int, at events.Position, severity events.Severity, to ...strin
 	return events.Retracted{NotificationID: p.NotificationID, PublishedPosition: at, To: p.To, Severity: severity}
 }
 
-func number(id int) uuid.UUID { return uuid.UUID{14: byte(id >> 8), 15: byte(id)} } //nolint:gosec // small in tests
+func number(id int) uuid.UUID { return uuid.UUID{14: byte(id >> 8), 15: byte(id)} }
 
 // run starts a hub and ends it with the test.
 func run(t *testing.T, h *Hub) {

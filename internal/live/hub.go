@@ -96,7 +96,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	h.init()
 	start, err := h.start(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // only the end of ctx ends the search for a start
+		return nil // only the end of ctx ends the search for a start
 	}
 	h.begin(start)
 	defer h.end(ErrEnded)

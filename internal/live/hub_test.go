@@ -281,7 +281,7 @@ func TestAReaderThatDoesNotCatchUpIsClosed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, Limits{QueueFrames: 1, WindowEvents: 2, MaxLag: 20 * time.Second}, func(t *testing.T, w *world, h *Hub) {
-				h.Source.(*gate).failing = func() error { return w.headless } //nolint:forcetypeassert // made so
+				h.Source.(*gate).failing = func() error { return w.headless }
 				f := follow(t, h, FollowRequest{User: "ann"})
 				other := follow(t, h, FollowRequest{User: "bob"})
 				for i := range 9 {
@@ -334,7 +334,7 @@ func TestAFollowerBelowTheWindow(t *testing.T) {
 				f := follow(t, h, FollowRequest{User: "ann", LastEventID: Earliest})
 				time.AfterFunc(c.after, func() { w.project(9) })
 				equal(t, short(next(t, f)), want)
-				equal(t, h.Source.(*gate).begun, c.subscriptions) //nolint:forcetypeassert // made so
+				equal(t, h.Source.(*gate).begun, c.subscriptions)
 			})
 		})
 	}
@@ -382,13 +382,13 @@ func TestTheWindowIsBounded(t *testing.T) {
 				if i == 300 {
 					early, _ = c.window.after(100)
 				}
-				c.window.add(&logged{position: events.Position(i + 1), size: 10}) //nolint:gosec // small
+				c.window.add(&logged{position: events.Position(i + 1), size: 10})
 				if n := len(c.window.kept); n > c.largest {
 					t.Fatalf("%d events are held", n)
 				}
 			}
 			for i, e := range early {
-				if e.position != events.Position(101+i) { //nolint:gosec // small
+				if e.position != events.Position(101+i) {
 					t.Fatalf("what was handed out has changed: %d is at %d", e.position, i)
 				}
 			}

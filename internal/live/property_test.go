@@ -188,7 +188,7 @@ func (h *Hub) check(w *world) string {
 func (s script) take(t *testing.T, st step, w *world, gates []*gate, hubs []*Hub, clients []*client) (failure string) {
 	user := events.User(fmt.Sprintf("u%d", st.b))
 	topic := events.Topic([]string{"a", "b"}[st.a%2])
-	severity := events.Severity(st.a) //nolint:gosec // 0 to 3
+	severity := events.Severity(st.a)
 	id := len(w.recorded)
 	items := events.Items{User: user}
 	if id > 0 {

@@ -17,7 +17,7 @@ func TestHowAServerEnded(t *testing.T) {
 	broken := errors.New("the disk is full")
 	started := fmt.Errorf("start Postgres: %w", context.Canceled)
 	cases := map[string]struct {
-		ctx       context.Context //nolint:containedctx // the case
+		ctx       context.Context
 		err, want error
 	}{
 		"done":                             {running, nil, nil},

@@ -66,7 +66,7 @@ func BenchmarkFanOut(b *testing.B) {
 		// The same rows again, at positions of their own.
 		ids, positions := make([]int64, len(evs)), make([]int64, len(evs))
 		for i, r := range round() {
-			ids[i], positions[i] = int64(i/4+1), int64(r.Position) //nolint:gosec // small
+			ids[i], positions[i] = int64(i/4+1), int64(r.Position)
 		}
 		began = time.Now()
 		if _, err := conn.Exec(b.Context(), `

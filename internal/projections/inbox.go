@@ -88,7 +88,7 @@ func (p *Inbox) Run(ctx context.Context) error {
 		began := time.Now()
 		err := p.session(ctx, config)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // a session cut short by our own end is no fault
+			return nil // a session cut short by our own end is no fault
 		}
 		if time.Since(began) > steadyAfter {
 			pauses.Reset()

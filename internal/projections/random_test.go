@@ -63,7 +63,7 @@ func (h *history) topic() events.Topic {
 }
 
 func (h *history) severity() events.Severity {
-	return events.Severity(rapid.IntRange(0, 3).Draw(h.t, "severity")) //nolint:gosec // 0 to 3
+	return events.Severity(rapid.IntRange(0, 3).Draw(h.t, "severity"))
 }
 
 func (h *history) subscription() events.Event {

@@ -34,7 +34,7 @@ const (
 
 // TestBadDays runs every part as a process of its own and takes one after the other away. Only what is taken away is
 // started again: the others must outlive it.
-func TestBadDays(t *testing.T) { //nolint:paralleltest // it starts a whole system
+func TestBadDays(t *testing.T) { // not parallel: it starts a whole system
 	if testing.Short() {
 		t.Skip("starts a whole system")
 	}
@@ -494,7 +494,10 @@ func (s *system) check(ctx context.Context, url, name, state, reason string) err
 		return err
 	}
 	var said struct {
-		Checks map[string]struct{ State, Reason string } `json:"checks"`
+		Checks map[string]struct {
+			State  string `json:"state"`
+			Reason string `json:"reason"`
+		} `json:"checks"`
 	}
 	if err := json.Unmarshal([]byte(a.text), &said); err != nil {
 		return err

@@ -52,7 +52,7 @@ func binary(t *testing.T, name string) string {
 		if built.err != nil {
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), buildDeadline) //nolint:usetesting // outlives one test
+		ctx, cancel := context.WithTimeout(context.Background(), buildDeadline) // outlives one test
 		defer cancel()
 		build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", built.dir+string(filepath.Separator), "./cmd/...")
 		build.Dir = filepath.Join("..", "..")
@@ -82,7 +82,7 @@ type program struct {
 func start(t *testing.T, name string, args ...string) *program {
 	t.Helper()
 	p := &program{name: name, said: make(chan string, 16), ended: make(chan struct{})}
-	p.cmd = exec.Command(binary(t, name), args...) //nolint:noctx // killed below, or by the test
+	p.cmd = exec.Command(binary(t, name), args...) // killed below, or by the test
 	p.cmd.Env = environment()
 	p.cmd.Stderr = &p.err
 	out, err := p.cmd.StdoutPipe()

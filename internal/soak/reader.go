@@ -70,7 +70,7 @@ func (r *Reader) pause() time.Duration {
 	if r.Pause != nil {
 		return r.Pause()
 	}
-	return shortestPause + rand.N(longestPause-shortestPause) //nolint:gosec // jitter
+	return shortestPause + rand.N(longestPause-shortestPause)
 }
 
 // Connected waits until the first stream has said so.

@@ -12,7 +12,7 @@ import (
 
 // TestSeparateProcesses runs every part as a process of its own: what is published through one API reaches the readers
 // of the other, and a projector that stands by takes over when the one that works is killed.
-func TestSeparateProcesses(t *testing.T) { //nolint:paralleltest // it starts a whole system
+func TestSeparateProcesses(t *testing.T) { // not parallel: it starts a whole system
 	if testing.Short() {
 		t.Skip("starts a whole system")
 	}

@@ -34,7 +34,7 @@ const (
 )
 
 // TestSoak imports six years of a real history with 200 readers, undisturbed within 90 s and killed three times.
-func TestSoak(t *testing.T) { //nolint:paralleltest // it measures the whole machine
+func TestSoak(t *testing.T) { // not parallel: it measures the whole machine
 	if !*long {
 		t.Skip("takes minutes: make soak runs it")
 	}
@@ -43,12 +43,12 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // it measures the whole mac
 		t.Log("the published workload is not beside this repository; a generated one of its size stands for it")
 		history.generate(t, workload.DefaultPublishes, workload.DefaultUsers, workload.DefaultTopics)
 	}
-	t.Run("undisturbed within 90 s", func(t *testing.T) { //nolint:paralleltest // as above
+	t.Run("undisturbed within 90 s", func(t *testing.T) {
 		undisturbed := history
 		undisturbed.limit = 90 * time.Second
 		undisturbed.run(t)
 	})
-	t.Run("killed three times", func(t *testing.T) { //nolint:paralleltest // as above
+	t.Run("killed three times", func(t *testing.T) {
 		killed := history
 		killed.kills = 3
 		killed.run(t)
@@ -56,15 +56,15 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // it measures the whole mac
 }
 
 // TestShortSoak does the same with a small generated workload.
-func TestShortSoak(t *testing.T) { //nolint:paralleltest // it starts whole systems, one after the other
+func TestShortSoak(t *testing.T) { // not parallel: it starts whole systems, one after the other
 	if testing.Short() {
 		t.Skip("starts whole systems")
 	}
 	var small torture
 	small.readers = 60
 	small.generate(t, 2000, 300, 50)
-	t.Run("undisturbed", func(t *testing.T) { small.run(t) }) //nolint:paralleltest // as above
-	t.Run("killed three times", func(t *testing.T) {          //nolint:paralleltest // as above
+	t.Run("undisturbed", func(t *testing.T) { small.run(t) })
+	t.Run("killed three times", func(t *testing.T) {
 		killed := small
 		killed.kills = 3
 		killed.run(t)
@@ -198,7 +198,7 @@ func (s *torture) plan(t *testing.T, lines int) []int {
 		return nil
 	}
 	seed := rand.Uint64()
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // repeatable, not secret
+	random := rand.New(rand.NewPCG(seed, 0))
 	var plan []int
 	for range s.kills {
 		plan = append(plan, lines/50+random.IntN(lines*9/10))

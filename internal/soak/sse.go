@@ -90,7 +90,7 @@ func (d *Decoder) field(line []byte) {
 		}
 	case "retry":
 		if ms, err := strconv.ParseUint(string(value), 10, 31); err == nil {
-			d.Retry = time.Duration(ms) * time.Millisecond //nolint:gosec // 31 bits
+			d.Retry = time.Duration(ms) * time.Millisecond // 31 bits
 		}
 	}
 }

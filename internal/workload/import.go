@@ -99,7 +99,7 @@ func (r *run) all(ctx context.Context) error {
 		defer close(r.work)
 		return r.schedule(ctx)
 	})
-	return group.Wait() //nolint:wrapcheck // the goroutines' errors name their lines
+	return group.Wait() // the goroutines' errors name their lines
 }
 
 // schedule hands out lines in an order that keeps the outcome, until all are done.

@@ -87,7 +87,7 @@ func (v *Verification) readAll(ctx context.Context, names []string) ([]userState
 			return nil
 		})
 	}
-	return read, group.Wait() //nolint:wrapcheck // the goroutines' errors say whose inbox it was
+	return read, group.Wait() // the goroutines' errors say whose inbox it was
 }
 
 // judge makes the verdict from what was read.

@@ -87,7 +87,7 @@ func (s *Store) send(
 ) (*client.WriteResult, error) {
 	options := client.AppendToStreamOptions{ExpectedRevision: expectation(expected), Deadline: &s.options.AppendTimeout}
 	result, err := call(ctx, s, c, func(ctx context.Context, cl *client.Client) (*client.WriteResult, error) {
-		return cl.AppendToStream(ctx, string(stream), options, data...) //nolint:wrapcheck // judged by its form
+		return cl.AppendToStream(ctx, string(stream), options, data...) // judged by its form
 	})
 	s.learn(c, err)
 	return result, err
@@ -101,7 +101,7 @@ func outcome(ctx context.Context, doubt, err error) error {
 	case doubt != nil:
 		return fmt.Errorf("%w: %w", events.ErrOutcomeUnknown, doubt)
 	case errors.Is(ctx.Err(), context.Canceled):
-		return ctx.Err() //nolint:wrapcheck // Append wraps it
+		return ctx.Err() // Append wraps it
 	case errors.Is(err, events.ErrStoreUnavailable):
 		return err
 	default:

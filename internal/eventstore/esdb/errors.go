@@ -78,7 +78,7 @@ func judge(err error) (fate, error) {
 }
 
 func judgeStatus(err error, complete bool) (fate, error) {
-	switch status.Code(errors.Unwrap(err)) { //nolint:exhaustive // the others are doubtful
+	switch status.Code(errors.Unwrap(err)) { // the others are doubtful
 	case codes.InvalidArgument:
 		if strings.Contains(strings.ToLower(err.Error()), "append size") {
 			return refused, fmt.Errorf("%w: %w", events.ErrTooLarge, err)

@@ -151,7 +151,7 @@ func (s *Store) readOnce(
 func away(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
-		return ctx.Err() //nolint:wrapcheck // the exported methods wrap it
+		return ctx.Err() // the exported methods wrap it
 	case errors.Is(err, events.ErrStoreUnavailable):
 		return err
 	default:
@@ -180,7 +180,7 @@ func counted(stream *client.ReadStream, err error) (receive, error) {
 	return func() (events.Message, error) {
 		e, err := stream.Recv()
 		if err != nil {
-			return events.Message{}, err //nolint:wrapcheck // judged by its form
+			return events.Message{}, err // judged by its form
 		}
 		return message(e)
 	}, nil

@@ -103,7 +103,7 @@ func fromSubscription(ctx context.Context, cl *client.Client, after events.Posit
 		From: place(after), Filter: f, MaxSearchWindow: window, CheckpointInterval: 1,
 	})
 	if err != nil {
-		return nil, err //nolint:wrapcheck // judged by its form
+		return nil, err // judged by its form
 	}
 	return func() (events.Message, error) {
 		for {

@@ -42,7 +42,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // its callers wrap it
+		return ctx.Err() // its callers wrap it
 	}
 }
 

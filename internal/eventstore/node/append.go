@@ -187,5 +187,5 @@ func wrongRevision(wrong *eventlog.WrongRevision) *streams.AppendResp {
 
 // expectedOld writes NoStream, −1, as the highest number.
 func expectedOld(e eventlog.Expected) *streams.AppendResp_WrongExpectedVersion_ExpectedRevision_20_6_0 {
-	return &streams.AppendResp_WrongExpectedVersion_ExpectedRevision_20_6_0{ExpectedRevision_20_6_0: uint64(e)} //nolint:gosec // on purpose
+	return &streams.AppendResp_WrongExpectedVersion_ExpectedRevision_20_6_0{ExpectedRevision_20_6_0: uint64(e)} // minus one wraps around, on purpose
 }

@@ -155,7 +155,7 @@ func appendBytes[T string | []byte](buf []byte, tag byte, value T) []byte {
 }
 
 func appendLength(buf []byte, tag byte, length int) []byte {
-	return binary.AppendUvarint(append(buf, tag), uint64(length)) //nolint:gosec // lengths are not negative
+	return binary.AppendUvarint(append(buf, tag), uint64(length)) // lengths are not negative
 }
 
 func appendVarint(buf []byte, tag byte, value uint64) []byte {
@@ -163,7 +163,7 @@ func appendVarint(buf []byte, tag byte, value uint64) []byte {
 }
 
 // fieldSize is a field of so many bytes with its tag and length.
-func fieldSize(length int) int { return 1 + varintSize(uint64(length)) + length } //nolint:gosec // lengths are not negative
+func fieldSize(length int) int { return 1 + varintSize(uint64(length)) + length } // lengths are not negative
 
 func varintSize(v uint64) int {
 	const bitsPerByte = 7

@@ -24,7 +24,7 @@ type filter struct {
 
 func parseFilter(options *streams.ReadReq_Options_FilterOptions) (*filter, error) {
 	if options == nil {
-		return nil, nil //nolint:nilnil // nil is the filter that lets everything through
+		return nil, nil // nil is the filter that lets everything through
 	}
 	f := &filter{byStream: options.GetStreamIdentifier() != nil}
 	expression := options.GetEventType()

@@ -148,7 +148,7 @@ func (r *reading) subscribeStream() error {
 	case r.from.last:
 		s.next = stream.Last + 1
 	case !r.from.first:
-		s.next = eventlog.Revision(r.from.at) + 1 //nolint:gosec // bounded when parsed
+		s.next = eventlog.Revision(r.from.at) + 1 // bounded when parsed
 	}
 	if err := r.confirm(); err != nil {
 		return err

@@ -22,8 +22,8 @@ const (
 func wireID(id uuid.UUID) *shared.UUID {
 	most, least := halves(id)
 	return &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{
-		MostSignificantBits:  int64(most),  //nolint:gosec // the same 64 bits
-		LeastSignificantBits: int64(least), //nolint:gosec // the same 64 bits
+		MostSignificantBits:  int64(most),
+		LeastSignificantBits: int64(least),
 	}}}
 }
 
@@ -31,8 +31,8 @@ func parseID(id *shared.UUID) (uuid.UUID, error) {
 	switch v := id.GetValue().(type) {
 	case *shared.UUID_Structured_:
 		var parsed uuid.UUID
-		binary.BigEndian.PutUint64(parsed[:8], uint64(v.Structured.GetMostSignificantBits()))  //nolint:gosec // the same 64 bits
-		binary.BigEndian.PutUint64(parsed[8:], uint64(v.Structured.GetLeastSignificantBits())) //nolint:gosec // the same 64 bits
+		binary.BigEndian.PutUint64(parsed[:8], uint64(v.Structured.GetMostSignificantBits()))
+		binary.BigEndian.PutUint64(parsed[8:], uint64(v.Structured.GetLeastSignificantBits()))
 		return parsed, nil
 	case *shared.UUID_String_:
 		parsed, err := uuid.Parse(v.String_)
@@ -68,7 +68,7 @@ func parseExpected(e expectation, isRevision bool) (string, eventlog.Expected, e
 	case e.GetStreamExists() != nil:
 		return stream, eventlog.StreamExists, nil
 	case isRevision && e.GetRevision() <= math.MaxInt64:
-		return stream, eventlog.Expected(e.GetRevision()), nil //nolint:gosec // just compared
+		return stream, eventlog.Expected(e.GetRevision()), nil
 	}
 	return stream, 0, refuse(codes.InvalidArgument, "the expected revision is missing or out of range")
 }

@@ -15,7 +15,7 @@ func testHandOver(t *testing.T, store Store) {
 	const writers, each, readers = 4, 60, 6
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test's dice
+	random := rand.New(rand.NewPCG(seed, 0))
 	s := newStage(t, store)
 	start := s.head()
 	s.append(s.stream("first"), events.NoStream(), "a")

@@ -48,7 +48,7 @@ func TestKilledWhileWriting(t *testing.T) {
 	last := eventlog.Position(0)
 	for round := range 3 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		writer := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // this very program
+		writer := exec.CommandContext(ctx, os.Args[0])
 		writer.Env = append(os.Environ(), helperDirectory+"="+dir)
 		writer.Stderr = os.Stderr
 		output, err := writer.StdoutPipe()

@@ -84,6 +84,6 @@ func cutField(buf []byte) (field, rest []byte, ok bool) {
 	if size <= 0 || n > uint64(len(buf)-size) {
 		return nil, nil, false
 	}
-	end := size + int(n) //nolint:gosec // n is at most len(buf)
+	end := size + int(n) // n is at most len(buf)
 	return buf[size:end:end], buf[end:], true
 }

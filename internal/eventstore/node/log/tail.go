@@ -78,7 +78,7 @@ func (t *tail) page(from Position, limit Limit) (records []*Record, ok bool) {
 	if from < t.first {
 		return nil, false
 	}
-	n := min(int(t.last-from)+1, limit.Events) //nolint:gosec // bounded by the ring
+	n := min(int(t.last-from)+1, limit.Events) // bounded by the ring
 	records = make([]*Record, 0, n)
 	size := 0
 	for p := from; len(records) < n && (size < limit.Bytes || len(records) == 0); p++ {
@@ -89,7 +89,7 @@ func (t *tail) page(from Position, limit Limit) (records []*Record, ok bool) {
 	return records, true
 }
 
-func (t *tail) slot(p Position) int { return int(p % Position(len(t.ring))) } //nolint:gosec // below the length
+func (t *tail) slot(p Position) int { return int(p % Position(len(t.ring))) }
 
 func recordBytes(r *Record) int {
 	const head = 160 // the struct and its strings' and slices' own words
