@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"unicode/utf16"
 
 	"github.com/google/uuid"
 
 	"github.com/tidings-io/tidings/internal/events"
 )
 
-// maxAppendBytes keeps one append below the store's limit of 1 MiB, counted as
-// the store counts, with a little room.
-const maxAppendBytes = 1<<20 - 16<<10
+// maxAppendBytes keeps one append below the store's limit, counted as the
+// store counts, with a little room.
+const maxAppendBytes = events.MaxAppendBytes - 16<<10
 
 // Batch publishes many notifications to one stream, in as few appends as the
 // store's size limit allows.
@@ -118,18 +117,12 @@ func (w *batchWrite) chunk(next *int) (chunk []events.Proposed, places []int, er
 		if err != nil {
 			return nil, nil, err
 		}
-		if size += appendSize(p); size > maxAppendBytes && len(chunk) > 0 {
+		if size += p.Size(); size > maxAppendBytes && len(chunk) > 0 {
 			break
 		}
 		chunk, places = append(chunk, p), append(places, i)
 	}
 	return chunk, places, nil
-}
-
-// appendSize is what the store counts for one event: data, metadata, and the
-// type in UTF-16.
-func appendSize(p events.Proposed) int {
-	return len(p.Data) + len(p.Metadata) + 2*len(utf16.Encode([]rune(p.Type)))
 }
 
 // foldEarlier reads the batch's stream and gives an outcome to every entry that

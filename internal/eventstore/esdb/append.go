@@ -7,14 +7,9 @@ import (
 	"time"
 
 	client "github.com/EventStore/EventStore-Client-Go/v4/esdb"
-	"github.com/google/uuid"
 
 	"github.com/tidings-io/tidings/internal/events"
 )
-
-// maxAppendBytes is what EventStoreDB allows one append by default. It is kept
-// whatever the server allows, so that what passes here passes everywhere.
-const maxAppendBytes = 1 << 20
 
 // maxFailures is how often an append is tried again after the store has
 // answered that it failed inside.
@@ -44,7 +39,7 @@ func (s *Store) Append(
 func (s *Store) append(
 	ctx context.Context, stream events.StreamName, expected events.Expected, evs []events.Proposed,
 ) (events.Appended, error) {
-	if err := acceptable(stream, evs); err != nil {
+	if err := events.CheckAppend(stream, evs); err != nil {
 		return events.Appended{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.options.AppendTimeout)
@@ -126,36 +121,6 @@ func first(errs ...error) error {
 		}
 	}
 	return nil
-}
-
-func acceptable(stream events.StreamName, evs []events.Proposed) error {
-	size := 0
-	for _, e := range evs {
-		if e.ID == uuid.Nil || e.Type == "" {
-			return fmt.Errorf("an event needs an id and a type, not %s and %q", e.ID, e.Type)
-		}
-		size += len(e.Data) + len(e.Metadata) + utf16Bytes(e.Type)
-	}
-	switch {
-	case stream == "" || stream == "$$":
-		return fmt.Errorf("%q is not the name of a stream", stream)
-	case len(evs) == 0:
-		return errors.New("there is no event to append")
-	case size > maxAppendBytes:
-		return fmt.Errorf("%w: %d bytes", events.ErrTooLarge, size)
-	}
-	return nil
-}
-
-// utf16Bytes is the size of a text as the server holds it in memory.
-func utf16Bytes(text string) int {
-	n := 0
-	for _, r := range text {
-		if n += 2; r > 0xffff {
-			n += 2
-		}
-	}
-	return n
 }
 
 func proposed(evs []events.Proposed) []client.EventData {

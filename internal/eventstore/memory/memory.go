@@ -5,20 +5,15 @@ package memory
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"sync"
 	"time"
-	"unicode/utf16"
 
 	"github.com/google/uuid"
 
 	"github.com/tidings-io/tidings/internal/events"
 )
-
-// maxAppendBytes is what EventStoreDB allows one append by default.
-const maxAppendBytes = 1 << 20
 
 // tick is the precision of EventStoreDB's clock.
 const tick = 100 * time.Nanosecond
@@ -42,7 +37,7 @@ func (s *Store) Append(
 	if err := ctx.Err(); err != nil {
 		return events.Appended{}, fmt.Errorf("append to %s: %w", stream, err)
 	}
-	if err := check(stream, evs); err != nil {
+	if err := events.CheckAppend(stream, evs); err != nil {
 		return events.Appended{}, fmt.Errorf("append to %s: %w", stream, err)
 	}
 	s.mu.Lock()
@@ -55,25 +50,6 @@ func (s *Store) Append(
 		s.write(stream, evs)
 	}
 	return events.Appended{Revision: events.Revision(last), Position: s.places[stream][last]}, nil
-}
-
-func check(stream events.StreamName, evs []events.Proposed) error {
-	size := 0
-	for _, e := range evs {
-		if e.ID == uuid.Nil || e.Type == "" {
-			return fmt.Errorf("an event needs an id and a type, not %s and %q", e.ID, e.Type)
-		}
-		size += len(e.Data) + len(e.Metadata) + 2*len(utf16.Encode([]rune(e.Type)))
-	}
-	switch {
-	case stream == "" || stream == "$$":
-		return fmt.Errorf("%q is not the name of a stream", stream)
-	case len(evs) == 0:
-		return errors.New("there is no event to append")
-	case size > maxAppendBytes:
-		return fmt.Errorf("%w: %d bytes", events.ErrTooLarge, size)
-	}
-	return nil
 }
 
 // write appends to the log; s.mu must be held.
