@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -141,9 +142,7 @@ func (a *api) inbox(ctx context.Context, r *http.Request, q *ask, at queries.AtL
 
 func (q *ask) state() queries.State {
 	state := queries.State(q.values.Get("state"))
-	switch state {
-	case "", queries.StateAll, queries.StateUnread, queries.StateRead, queries.StateArchived:
-	default:
+	if state != "" && !slices.Contains(queries.States, state) {
 		q.flaw("state", "is one of all, unread, read and archived")
 	}
 	return state
