@@ -45,7 +45,7 @@ func (c *APICommand) Run(ctx context.Context) error {
 
 // FanoutFlags say how notifications reach inboxes.
 type FanoutFlags struct {
-	FanoutStoreLimit int `help:"Subscribers up to which a topic's notifications are stored per recipient; above it they are joined when read." default:"1000" env:"TIDINGS_FANOUT_STORE_LIMIT"`
+	FanoutStoreLimit int `help:"Subscribers up to which a topic's notifications are stored per recipient; above it they are joined when read." default:"${store_limit}" env:"TIDINGS_FANOUT_STORE_LIMIT"`
 }
 
 // Validate refuses what means nothing.

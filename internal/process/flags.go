@@ -8,9 +8,12 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/tidings-io/tidings/internal/projections"
 )
 
 // LogFlags say what is logged, to standard error.
@@ -52,7 +55,8 @@ func Main(cli any, name, description string, args []string, stderr io.Writer) in
 	context.AfterFunc(ctx, stop) // from then on signals kill
 
 	parser, err := kong.New(cli, kong.Name(name), kong.Description(description), kong.UsageOnError(),
-		kong.Configuration(kong.JSON), kong.Writers(os.Stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.Configuration(kong.JSON),
+		kong.Vars{"store_limit": strconv.Itoa(projections.DefaultStoreLimit)}, kong.Writers(os.Stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		panic(err) // a mistake in the grammar
 	}
