@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/tidings-io/tidings/internal/events"
@@ -189,7 +190,7 @@ func (d *draft) link(value json.RawMessage) {
 		return
 	}
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || strings.ContainsFunc(s, unicode.IsSpace) {
 		d.flaw("link", "is an absolute http or https address")
 		return
 	}
@@ -198,7 +199,8 @@ func (d *draft) link(value json.RawMessage) {
 
 func (d *draft) time(name string, value json.RawMessage) *time.Time {
 	var t time.Time
-	if err := json.Unmarshal(value, &t); err != nil {
+	// A comma before the fraction is ISO 8601, which Go takes, and not RFC 3339.
+	if err := json.Unmarshal(value, &t); err != nil || bytes.ContainsRune(value, ',') {
 		d.flaw(name, "is an RFC 3339 time, such as 2026-01-31T12:00:00Z")
 		return nil
 	}

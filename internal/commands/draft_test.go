@@ -57,6 +57,9 @@ func TestParseDraftNamesEveryFlaw(t *testing.T) {
 		"data over 64 KiB":               {`{"to":["user:a"],"title":"t","data":{"x":"` + strings.Repeat("x", 64<<10) + `"}}`, []string{"data"}},
 		"sending later, and by channels": {`{"to":["user:a"],"title":"t","send_at":"2030-01-01T00:00:00Z","channels":["email"]}`, []string{"channels", "send_at"}},
 		"no time":                        {`{"to":["user:a"],"title":"t","expires_at":"tomorrow"}`, []string{"expires_at"}},
+		"a link to no host":              {`{"to":["user:a"],"title":"t","link":"http://:80/"}`, []string{"link"}},
+		"a link with a space":            {`{"to":["user:a"],"title":"t","link":"https://a.example/ x"}`, []string{"link"}},
+		"a time with a comma":            {`{"to":["user:a"],"title":"t","expires_at":"2030-01-01T00:00:00,5Z"}`, []string{"expires_at"}},
 		"wrong types":                    {`{"to":["user:a"],"title":1,"body":{},"sender":[],"severity":3,"link":true}`, []string{"body", "link", "sender", "severity", "title"}},
 	}
 	for name, c := range cases {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/queries"
 )
 
 const (
@@ -23,6 +24,8 @@ const (
 	auditTimeout = 10 * time.Second
 	// auditWriteTimeout is how long a reader of a whole range may take for a line.
 	auditWriteTimeout = 30 * time.Second
+	// logPoll is how often the log's head is looked at for one who waits for it.
+	logPoll = 100 * time.Millisecond
 	// auditFlushBytes are sent together.
 	auditFlushBytes = 64 << 10
 	ndjson          = "application/x-ndjson"
@@ -42,7 +45,7 @@ type auditEvent struct {
 
 func newAuditEvent(s events.Stored) auditEvent {
 	return auditEvent{
-		ID: s.ID, Stream: s.Stream, Revision: s.Revision, Position: s.Position, Type: s.Type, At: s.At.UTC(),
+		ID: s.ID, Stream: s.Stream, Revision: s.Revision, Position: s.Position, Type: s.Type, At: s.At.UTC().Truncate(time.Microsecond),
 		Data: orNull(s.Data), Metadata: orNull(s.Metadata),
 	}
 }
@@ -165,8 +168,12 @@ func (a *api) audit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q.atMost = maxAuditPage
-	after, limit, filter := q.position("after"), q.limit(defaultAuditPage), q.auditFilter()
+	after, limit, filter := max(q.position("after"), q.position("cursor")), q.limit(defaultAuditPage), q.auditFilter()
+	atLeast := q.atLeast(r)
 	if err := q.err(); err != nil {
+		return err
+	}
+	if err := a.logHas(r.Context(), atLeast); err != nil {
 		return err
 	}
 	w.Header().Set("Vary", "Accept")
@@ -178,6 +185,32 @@ func (a *api) audit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, page)
+}
+
+// logHas waits until the log has the position. It can lag behind what a client
+// knows only where the store's nodes do.
+func (a *api) logHas(ctx context.Context, at events.Position) error {
+	if at == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, queryWait)
+	defer cancel()
+	tick := time.NewTicker(logPoll)
+	defer tick.Stop()
+	for {
+		head, err := a.log.Head(ctx)
+		switch {
+		case err == nil && head >= at:
+			return nil
+		case err != nil && ctx.Err() == nil:
+			return fmt.Errorf("ask for the head of the log: %w", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return queries.ErrNotYetProjected
+		}
+	}
 }
 
 // accepts says whether the client asks for exactly this media type.

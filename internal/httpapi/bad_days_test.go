@@ -38,6 +38,8 @@ type broken struct {
 	panic any
 }
 
+func (b *broken) Head(context.Context) (events.Position, error) { return 0, b.err }
+
 func (b *broken) Append(ctx context.Context, stream events.StreamName, expected events.Expected, evs ...events.Proposed) (events.Appended, error) {
 	if b.panic != nil {
 		panic(b.panic)
@@ -228,6 +230,11 @@ func TestWaitsThatEndFirst(t *testing.T) {
 // hangs is a store that answers nobody.
 type hangs struct{ commands.Store }
 
+func (hangs) Head(ctx context.Context) (events.Position, error) {
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
 func (hangs) Append(ctx context.Context, _ events.StreamName, _ events.Expected, _ ...events.Proposed) (events.Appended, error) {
 	<-ctx.Done()
 	return events.Appended{}, ctx.Err()
@@ -412,6 +419,10 @@ func TestAuditWhenTheStoreIsAway(t *testing.T) {
 
 // breaksOff yields some events and then an error.
 type breaksOff struct{ events int }
+
+func (b breaksOff) Head(context.Context) (events.Position, error) {
+	return events.Position(b.events), nil
+}
 
 func (b breaksOff) ReadAll(context.Context, events.Position, events.Filter) iter.Seq2[events.Stored, error] {
 	return func(yield func(events.Stored, error) bool) {

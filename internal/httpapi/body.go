@@ -58,17 +58,14 @@ func checkMediaType(r *http.Request) error {
 	return &fault{code: codeMediaType, detail: "bodies are JSON in UTF-8: send the header 'Content-Type: application/json' (with curl: -H 'Content-Type: application/json')"}
 }
 
-// readBody reads at most limit bytes, within bodyTimeout.
+// readBody reads at most limit bytes, within the time limitArrival gave it.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		discard(w, r)
 		return nil, tooLarge(limit)
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // not supported by test recorders, which need none
 	body := make([]byte, 0, max(r.ContentLength, 512))
 	body, err := appendAll(body, io.LimitReader(r.Body, limit+1))
-	_ = control.SetReadDeadline(time.Time{})
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, &fault{code: codeTimeout}
@@ -78,7 +75,16 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		discard(w, r)
 		return nil, tooLarge(limit)
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // it was set when the request came
 	return body, nil
+}
+
+// limitArrival bounds the time in which a body may arrive, whether the endpoint
+// reads it or the server throws it away.
+func limitArrival(w http.ResponseWriter, r *http.Request, limit time.Duration) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(limit)) // recorders in tests have none
+	}
 }
 
 // appendAll reads to the end; a buffer with the right capacity is not grown.

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,8 @@ type Log interface {
 	// ReadAll yields what the filter picks after a position, oldest first, up to the
 	// head at the time of the call. An error is the last thing it yields.
 	ReadAll(ctx context.Context, after events.Position, f events.Filter) iter.Seq2[events.Stored, error]
+	// Head is the position of the log's last event.
+	Head(ctx context.Context) (events.Position, error)
 }
 
 // Reads is what the edge asks of the read model; *queries.Queries answers it.
@@ -62,6 +65,8 @@ type Config struct {
 	// MaxBodyBytes and MaxBatchBytes bound bodies; default 256 KiB, and 8 MiB for
 	// batches.
 	MaxBodyBytes, MaxBatchBytes int64
+	// BodyTimeout is how long a body may take to arrive; default 30 s.
+	BodyTimeout time.Duration
 }
 
 // devSubject is who everybody is without access control.
@@ -80,6 +85,7 @@ type api struct {
 	gatherer prometheus.Gatherer
 
 	maxBodyBytes, maxBatchBytes int64
+	bodyTimeout                 time.Duration
 }
 
 func newAPI(c Config) (*api, error) {
@@ -89,6 +95,7 @@ func newAPI(c Config) (*api, error) {
 	a := &api{
 		store: c.Store, log: c.Log, reads: c.Reads, subject: c.Subject, newID: c.NewID, logger: c.Logger,
 		ready: c.Ready, gatherer: c.Gatherer, maxBodyBytes: c.MaxBodyBytes, maxBatchBytes: c.MaxBatchBytes,
+		bodyTimeout: c.BodyTimeout,
 	}
 	if a.subject == nil {
 		a.subject = func(*http.Request) string { return devSubject }
@@ -107,6 +114,9 @@ func newAPI(c Config) (*api, error) {
 	}
 	if a.maxBatchBytes <= 0 {
 		a.maxBatchBytes = maxBatchBytes
+	}
+	if a.bodyTimeout <= 0 {
+		a.bodyTimeout = bodyTimeout
 	}
 	return a, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 
@@ -96,6 +97,11 @@ func (a *api) edge(routes http.Handler) http.Handler {
 			a.fail(rec, r, &fault{code: codeCrossOrigin})
 			return
 		}
+		if !utf8.ValidString(r.URL.Path) {
+			a.fail(rec, r, malformed("the path is not valid UTF-8"))
+			return
+		}
+		limitArrival(rec, r, a.bodyTimeout)
 		routes.ServeHTTP(rec, r)
 	})
 }

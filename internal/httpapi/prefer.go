@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -22,7 +23,7 @@ func preferredWait(h http.Header) time.Duration {
 			}
 			value = strings.Trim(strings.TrimSpace(value), `"`)
 			seconds, err := strconv.ParseUint(value, 10, 31)
-			if err != nil {
+			if err != nil && !errors.Is(err, strconv.ErrRange) { // what is too large is still a wish
 				return 0
 			}
 			return min(time.Duration(seconds)*time.Second, maxWait) // 31 bits

@@ -242,9 +242,12 @@ func codeOf(err error) string {
 // statusGone is recorded, not sent, for a client that left before its answer.
 const statusGone = 499
 
-// fail answers an error, and logs what the operator should see.
+// fail answers an error, and logs what the operator should see. A fault of the
+// request is answered even to a client that seems gone: a body that does not
+// arrive ends the request's context as well.
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(r.Context().Err(), context.Canceled) {
+	var found *fault
+	if errors.Is(r.Context().Err(), context.Canceled) && !errors.As(err, &found) {
 		record(w).status = statusGone
 		return
 	}
@@ -262,7 +265,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p Problem) {
 	if wait := kinds[p.Code].retryAfter; wait > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(wait.Seconds())))
 	}
-	if p.Status == http.StatusRequestTimeout || p.Status == http.StatusRequestEntityTooLarge {
+	if r.Context().Err() != nil || p.Status == http.StatusRequestTimeout || p.Status == http.StatusRequestEntityTooLarge {
 		h.Set("Connection", "close") // what is left of the body is not waited for
 	}
 	if err := write(w, p.Status, "application/problem+json", p); err != nil {

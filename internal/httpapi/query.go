@@ -82,6 +82,11 @@ func (q *ask) parsePosition(name, text string) events.Position {
 	return at
 }
 
+// atLeast is the position an answer must not be older than; 0 for any.
+func (q *ask) atLeast(r *http.Request) events.Position {
+	return max(q.position("wait_for"), q.parsePosition("Tidings-Position", r.Header.Get("Tidings-Position")))
+}
+
 // topicFilter reads a parameter that is a topic; "" when it is absent.
 func (q *ask) topicFilter() events.Topic {
 	text := q.values.Get("topic")
@@ -104,7 +109,7 @@ func (a *api) query(answer func(context.Context, *http.Request, *ask, queries.At
 		if err != nil {
 			return err
 		}
-		at := max(q.position("wait_for"), q.parsePosition("Tidings-Position", r.Header.Get("Tidings-Position")))
+		at := q.atLeast(r)
 		ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 		defer cancel()
 		body, err := answer(ctx, r, q, queries.AtLeast(at))

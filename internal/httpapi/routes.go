@@ -240,8 +240,10 @@ func (a *api) queryRoutes(c Config) []route {
 		{
 			method: http.MethodGet, pattern: "/v1/audit/events", id: "auditEvents", group: "Audit",
 			summary: "The log, oldest first; with Accept: application/x-ndjson the whole range, an event a line",
+			reads:   true,
 			params: []param{
 				{name: "after", like: "", doc: "A position: only events after it."},
+				{name: "cursor", like: "", doc: "The next_cursor of the page before; the same as after."},
 				{name: "limit", like: 0, doc: "How many items a page has at most: 1 to 1,000, by default 100."},
 				{name: "category", like: "", doc: "Only events of streams of this category, such as notification."},
 				{name: "stream", like: "", doc: "Only events of this stream."},

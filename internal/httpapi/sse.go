@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	maxHistory    = 100     // as many as a page of the inbox
+	maxHistory    = 1000    // about a megabyte: who wants more pages through the inbox
 	maxIdleBuffer = 1 << 16 // a larger buffer is not kept for the next write
 )
 
@@ -86,7 +86,7 @@ func followRequest(user events.User, r *http.Request) (live.FollowRequest, error
 	if req.LastEventID == "" {
 		req.LastEventID = query.Get("last_event_id")
 	}
-	if req.LastEventID != "" || !query.Has("history") {
+	if req.LastEventID != "" || query.Get("history") == "" {
 		return req, nil
 	}
 	n, err := strconv.Atoi(query.Get("history"))

@@ -253,10 +253,10 @@ func TestStreamConversations(t *testing.T) {
 		"an id that is no position":         {id: "12a", want: reset("the id is not a position of the log")},
 		"an id above the head":              {id: "4", want: reset("the id is above the head of the log")},
 		"an id no log can issue":            {id: "9223372036854775807", want: reset("the id is not a position of the log")},
-		"more history than is allowed":      {query: "history=101", want: "history: must be a number from 0 to 100\n(the end)\n"},
-		"less than none":                    {query: "history=-1", want: "history: must be a number from 0 to 100\n(the end)\n"},
-		"history that is no number":         {query: "history=ten", want: "history: must be a number from 0 to 100\n(the end)\n"},
-		"history without saying how much":   {query: "history=", want: "history: must be a number from 0 to 100\n(the end)\n"},
+		"more history than is allowed":      {query: "history=1001", want: "history: must be a number from 0 to 1000\n(the end)\n"},
+		"less than none":                    {query: "history=-1", want: "history: must be a number from 0 to 1000\n(the end)\n"},
+		"history that is no number":         {query: "history=ten", want: "history: must be a number from 0 to 1000\n(the end)\n"},
+		"history without saying how much":   {query: "history=", want: connected("3") + streamFresh},
 		"a stream of somebody else's is so": {query: "user=bob", want: connected("3") + streamFresh}, // the first user counts
 	}
 	for name, c := range cases {
