@@ -9,10 +9,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // floorCommand serves the floor: a publish goes straight to the reader's
-// channel. Nothing is kept, nothing can be resumed.
+// channel, a subscription nowhere. Nothing is kept, nothing can be resumed.
 type floorCommand struct{}
 
 // Run serves until ctx ends.
@@ -25,6 +27,11 @@ func (floorCommand) Run(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/users/{user}/inbox/stream", f.stream)
 	mux.HandleFunc("POST /v1/notifications", f.publish)
+	// What else an import asks for.
+	for _, pattern := range []string{"PUT /v1/users/{user}/subscriptions/{topic...}", "DELETE /v1/users/{user}/subscriptions/{topic...}"} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) { answer(w, `{"position":"1"}`) })
+	}
+	mux.HandleFunc("GET /v1/audit/events", func(w http.ResponseWriter, _ *http.Request) { answer(w, `{"items":[],"next_cursor":""}`) })
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	context.AfterFunc(ctx, func() { _ = server.Close() }) // Serve tells
 	fmt.Println("ready http://" + listener.Addr().String())
@@ -83,4 +90,9 @@ func (f *floor) publish(w http.ResponseWriter, r *http.Request) {
 		frames <- fmt.Appendf(nil, "event: message\ndata: %s\n\n", data)
 	}
 	w.WriteHeader(http.StatusAccepted)
+	answer(w, `{"id":"`+uuid.NewString()+`","status":"published","position":"1"}`)
+}
+
+func answer(w http.ResponseWriter, text string) {
+	_, _ = w.Write([]byte(text)) // the client tells what it did not get
 }
