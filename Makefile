@@ -13,7 +13,8 @@ help: ## This list
 
 dev: ## Run everything in one process on http://127.0.0.1:8080, data in ./data (more flags: ARGS=)
 	@hack/need.sh postgres
-	$(GO) run ./cmd/tidings dev $(ARGS)
+	@$(GO) build -o .bin/tidings ./cmd/tidings
+	@exec .bin/tidings dev $(ARGS)
 
 quick: fmt vet ## Formatting, vet and the short tests, before each commit
 	@hack/need.sh postgres
