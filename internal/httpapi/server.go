@@ -19,7 +19,7 @@ const (
 
 // Serve answers requests until ctx ends. Then it takes no more, calls drain, which
 // ends the streams, waits for what is under way, and cuts off what is left after
-// 8 s. It closes the listener. It answers nil after an end that was asked for.
+// 8 s, which is an error. It closes the listener.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler, drain func(), logger *slog.Logger) error {
 	server := &http.Server{
 		Handler:           handler,
