@@ -47,7 +47,7 @@ func TestUnfinishedRequestsAreRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer conn.Close() //nolint:errcheck // the test is over
+			defer conn.Close()
 			_ = conn.SetDeadline(time.Now().Add(15 * time.Second))
 			fmt.Fprint(conn, c.request)
 			if c.halfClose {
@@ -59,7 +59,7 @@ func TestUnfinishedRequestsAreRefused(t *testing.T) {
 			if err != nil {
 				t.Fatalf("no answer: %v", err)
 			}
-			defer answer.Body.Close() //nolint:errcheck // the test is over
+			defer answer.Body.Close()
 			text, err := io.ReadAll(answer.Body)
 			if err != nil {
 				t.Fatal(err)
