@@ -351,6 +351,7 @@ func TestStreamsEnd(t *testing.T) {
 				w.published("one", false)
 				synctest.Wait() // now it is being written
 				w.published("second", false)
+				synctest.Wait() // now the hub has it, and it waits for the reader
 				begun := time.Now()
 				c.end(w)
 				close(hold)
