@@ -19,13 +19,13 @@ type bench struct {
 	Settle  time.Duration `help:"How long messages may be on their way after the last publish." default:"10s"`
 	Only    string        `help:"One scenario: import or stream." enum:"import,stream,all" default:"all"`
 
-	Floor floorCommand `cmd:"" hidden:"" help:"Serve the floor of the stream scenario."`
+	Floor floorCommand `cmd:"" hidden:"" help:"Serve the floor of both scenarios."`
 	Run   runCommand   `cmd:"" default:"1" help:"Measure and report."`
 }
 
 type runCommand struct{}
 
-// AfterApply hands the flags to the command.
+// Run measures with the flags of the grammar it belongs to.
 func (r *runCommand) Run(b *bench, ctx context.Context) error { return b.run(ctx) } //nolint:revive // kong binds by type
 
 func main() {

@@ -193,7 +193,8 @@ func escape(text []byte) int {
 	return unicode
 }
 
-// isSurrogate says whether \uXXXX is \uDyXX with y among the given digits.
+// isSurrogate says whether an escape \u begins with D and has its second digit
+// among the given ones.
 func isSurrogate(text []byte, second string) bool {
 	return (text[2] == 'd' || text[2] == 'D') && strings.IndexByte(second, text[3]) >= 0
 }

@@ -57,9 +57,6 @@ func (d *Decoder) Next() (Event, error) {
 	}
 }
 
-// LastID returns the last id the stream gave.
-func (d *Decoder) LastID() string { return d.lastID }
-
 func (d *Decoder) dispatch() (Event, bool) {
 	d.lastID = d.id
 	event := Event{Name: "message", Data: d.data.String(), ID: d.id}

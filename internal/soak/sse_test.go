@@ -46,8 +46,8 @@ func TestDecoderFollowsTheStandard(t *testing.T) {
 				if diff := cmp.Diff(all(t, d), c.want); diff != "" {
 					t.Errorf("%s: events (-got +want):\n%s", name, diff)
 				}
-				if d.LastID() != c.lastID {
-					t.Errorf("%s: got last id %q, want %q", name, d.LastID(), c.lastID)
+				if d.lastID != c.lastID {
+					t.Errorf("%s: got last id %q, want %q", name, d.lastID, c.lastID)
 				}
 			}
 		})
