@@ -133,40 +133,6 @@ func (c *DevCommand) Run(ctx context.Context) error {
 	return served(ctx, dev.Run(ctx, listener, storeListener, func() { ready(listener) }))
 }
 
-// NodeCommand is `tidings node`.
-type NodeCommand struct {
-	LogFlags
-	Data          string `help:"Directory of the log, made when missing." default:"./data/eventstore" env:"TIDINGS_NODE_DATA"`
-	Listen        string `help:"Address to serve the event store's protocol on." default:"127.0.0.1:2113" env:"TIDINGS_NODE_LISTEN"`
-	MonitorListen string `help:"Address to serve /livez, /readyz and /metrics on, such as 127.0.0.1:2114; none unless given." env:"TIDINGS_NODE_MONITOR_LISTEN"`
-	Insecure      bool   `help:"Listen on addresses that others can reach, though there is no access control." env:"TIDINGS_INSECURE"`
-}
-
-// Validate refuses addresses that must not be listened on.
-func (c *NodeCommand) Validate() error {
-	err := httpapi.CheckListen(c.Listen, c.Insecure)
-	if c.MonitorListen != "" {
-		err = errors.Join(err, httpapi.CheckListen(c.MonitorListen, c.Insecure))
-	}
-	return err
-}
-
-// Run serves until told to stop.
-func (c *NodeCommand) Run(ctx context.Context) error {
-	listener, err := listen(ctx, "--listen", c.Listen)
-	if err != nil {
-		return err
-	}
-	registry := newRegistry()
-	node := Node{Dir: c.Data, Logger: c.Logger(), Registerer: registry, Gatherer: registry}
-	if c.MonitorListen != "" {
-		if node.Monitor, err = listen(ctx, "--monitor-listen", c.MonitorListen); err != nil {
-			return errors.Join(err, listener.Close())
-		}
-	}
-	return served(ctx, node.Run(ctx, listener, func() { fmt.Println("ready " + storeURL(listener)) }))
-}
-
 // PostgresCommand is `tidings postgres`.
 type PostgresCommand struct {
 	LogFlags

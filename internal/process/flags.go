@@ -55,7 +55,7 @@ func Main(cli any, name, description string, args []string, stderr io.Writer) in
 	context.AfterFunc(ctx, stop) // from then on signals kill
 
 	parser, err := kong.New(cli, kong.Name(name), kong.Description(description), kong.UsageOnError(),
-		kong.Configuration(kong.JSON),
+		kong.Configuration(kong.JSON), kong.Help(help), kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
 		kong.Vars{"store_limit": strconv.Itoa(projections.DefaultStoreLimit)}, kong.Writers(os.Stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		panic(err) // a mistake in the grammar
@@ -70,6 +70,14 @@ func Main(cli any, name, description string, args []string, stderr io.Writer) in
 		return exitFailed
 	}
 	return 0
+}
+
+// help shows the flags of a command's default subcommand as the command's own: that is what they are to whoever types them.
+func help(options kong.HelpOptions, parsed *kong.Context) error {
+	if command := parsed.Selected(); command != nil && command.DefaultCmd != nil {
+		command.Flags = append(command.Flags, command.DefaultCmd.Flags...) // the program ends with the help
+	}
+	return kong.DefaultHelpPrinter(options, parsed)
 }
 
 // served is what a server answers for the error it ended with: none if that is
