@@ -18,7 +18,7 @@ type Appended struct {
 }
 
 // Append adds events to a stream, all or none, and returns once they are durable. When it returns ctx's error, nothing was
-// written. Other errors: *WrongRevision, *StreamDeleted, *Failed, ErrClosed, ErrInvalid.
+// written. Other errors: *WrongRevision, *StreamDeleted, *Failed, ErrFull, ErrClosed, ErrInvalid.
 func (l *Log) Append(ctx context.Context, stream string, expected Expected, events ...Event) (Appended, error) {
 	if err := checkRequest(stream, expected); err != nil {
 		return Appended{}, err
@@ -85,6 +85,9 @@ type request struct {
 }
 
 func (l *Log) submit(ctx context.Context, r *request) (Appended, error) {
+	if err := l.space.check(); err != nil {
+		return Appended{}, fmt.Errorf("append to %q: %w", r.stream, err)
+	}
 	r.cancelled, r.done = ctx.Err, make(chan struct{})
 	select {
 	case l.queue <- r:

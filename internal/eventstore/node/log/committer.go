@@ -35,7 +35,7 @@ func (l *Log) commitGroup(first *request) {
 	find := &finder{db: l.db}
 	g := &group{
 		log: l, find: find, batch: l.db.NewBatch(),
-		next: l.Head() + 1, created: TicksOf(l.now()), pending: map[string]*pendingStream{},
+		next: l.tail.free(), created: TicksOf(l.now()), pending: map[string]*pendingStream{},
 	}
 	defer g.batch.Close() //nolint:errcheck // it returns memory; the commit's own error counts
 	for r := first; r != nil; r = l.nextOf(g) {
@@ -44,6 +44,7 @@ func (l *Log) commitGroup(first *request) {
 	err := l.commit(g)
 	_ = find.close() // what it could not read, it has said
 	if err == nil && len(g.records) > 0 {
+		l.marker.acknowledge(g.next-1, l.logger)
 		l.tail.publish(g.records)
 		if f := l.onCommit.Load(); f != nil {
 			(*f)(len(g.records))

@@ -12,6 +12,8 @@ var (
 	ErrInUse = errors.New("the event log is in use by another process")
 	// ErrCorrupt answers reads of a record that is not what was written.
 	ErrCorrupt = errors.New("the event log is corrupt")
+	// ErrFull answers appends while the disk has too little room. Nothing was written; appends are taken again once there is room.
+	ErrFull = errors.New("the disk of the event log is full")
 	// ErrInvalid answers requests that no state of the log could accept.
 	ErrInvalid = errors.New("invalid request")
 )
@@ -31,6 +33,25 @@ func (e *WrongRevision) Error() string {
 type StreamDeleted struct{ Stream string }
 
 func (e *StreamDeleted) Error() string { return fmt.Sprintf("stream %q is deleted", e.Stream) }
+
+// Lost answers Open when acknowledged events are missing at the end of the log: the disk lost what it had confirmed, or a file was
+// damaged or exchanged. Options.AcceptLoss opens the log without them.
+type Lost struct {
+	Acknowledged Position // of the last append that was answered
+	Head         Position // of the last event there is
+	Torn         *TornTail
+}
+
+func (e *Lost) Error() string {
+	text := fmt.Sprintf("events up to position %d were acknowledged, but the log ends at %d", e.Acknowledged, e.Head)
+	if e.Torn != nil {
+		text += ": " + e.Torn.String()
+	}
+	return text + "; restore a backup, or accept the loss to go on without them"
+}
+
+// Unwrap makes a loss a kind of corruption.
+func (e *Lost) Unwrap() error { return ErrCorrupt }
 
 // Failed answers appends after a write to the disk failed: what the disk holds is unknown until the log is opened again.
 type Failed struct{ Cause error }

@@ -22,6 +22,10 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
+	// MinFree is how many bytes of the disk must stay free for appends to be taken; 0: 256 MiB, but at most a tenth of the disk.
+	MinFree int64
+	// AcceptLoss opens a log even if acknowledged events are missing at its end. Their positions are not used again.
+	AcceptLoss bool
 	// RingEvents bounds how many recent records are kept in memory for followers; 0: 8,192.
 	RingEvents int
 }
@@ -29,6 +33,7 @@ type Options struct {
 // Log is an open event log. All methods may be called at once from many goroutines.
 type Log struct {
 	db         *pebble.DB
+	logger     *slog.Logger
 	now        func() time.Time
 	onCommit   atomic.Pointer[func(events int)]
 	durability *pebble.WriteOptions
@@ -37,6 +42,9 @@ type Log struct {
 	stopping      chan struct{}
 	committerDone chan struct{}
 	states        stateCache // only the committer touches it
+
+	marker *marker // only the committer touches it
+	space  *space
 
 	// marked tells that some stream has metadata or a tombstone; as long as none has, nobody looks for them.
 	marked atomic.Bool
@@ -50,14 +58,22 @@ type Log struct {
 	closed bool
 }
 
-// Open opens the log in a directory, creating both when missing. It fails with ErrInUse when another process has it.
+// Open opens the log in a directory, creating both when missing, and cuts off a torn tail. It fails with ErrInUse when another
+// process has the directory, with *Lost when acknowledged events are missing, and with ErrCorrupt when files are damaged.
 func Open(dir string, o Options) (*Log, error) {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
 	l := &Log{
+		logger:        o.Logger,
 		now:           o.Now,
 		durability:    pebble.Sync,
 		queue:         make(chan *request, queuedAppends),
 		stopping:      make(chan struct{}),
 		committerDone: make(chan struct{}),
+	}
+	if l.logger == nil {
+		l.logger = slog.New(slog.DiscardHandler)
 	}
 	if l.now == nil {
 		l.now = time.Now
@@ -65,18 +81,65 @@ func Open(dir string, o Options) (*Log, error) {
 	if o.NoSync {
 		l.durability = pebble.NoSync
 	}
-	var err error
-	if l.db, err = openStorage(dir, o, l); err != nil {
+	l.space = newSpace(o.FS, dir, o.MinFree, l.stopping)
+	if err := l.start(dir, o); err != nil {
 		return nil, fmt.Errorf("open the event log in %s: %w", dir, err)
 	}
-	head, err := l.prepare()
-	if err != nil {
-		err = fmt.Errorf("open the event log in %s: %w", dir, err)
-		return nil, errors.Join(err, l.db.Close())
-	}
-	l.tail.start(head, o.RingEvents)
+	l.space.waits.Store(true)
 	go l.commitLoop()
 	return l, nil
+}
+
+// start opens the storage and looks at what is there.
+func (l *Log) start(dir string, o Options) error {
+	lock, err := lockDirectory(dir, o.FS)
+	if err != nil {
+		return err
+	}
+	defer lock.Close() //nolint:errcheck // the storage engine holds its own reference to the lock
+	known, found, err := readMark(o.FS, dir)
+	if err != nil && !o.AcceptLoss {
+		return err
+	}
+	torn, err := findTornTail(o.FS, dir)
+	if err != nil {
+		return err
+	}
+	if l.db, err = openStorage(dir, o, lock, l); err != nil {
+		return err
+	}
+	head, err := l.prepare()
+	if err == nil {
+		err = l.judge(head, known, found, torn, o.AcceptLoss)
+	}
+	if err == nil {
+		known = mark{acknowledged: head, floor: max(known.floor, known.acknowledged)}
+		l.marker, err = openMarker(o.FS, dir, known)
+	}
+	if err != nil {
+		return errors.Join(err, l.db.Close())
+	}
+	l.tail.start(head, known.next(head), o.RingEvents)
+	return nil
+}
+
+// judge compares what is there with what was acknowledged, and says what a person should know.
+func (l *Log) judge(head Position, known mark, found bool, torn *TornTail, acceptLoss bool) error {
+	if head < known.acknowledged {
+		lost := &Lost{Acknowledged: known.acknowledged, Head: head, Torn: torn}
+		if !acceptLoss {
+			return lost
+		}
+		l.logger.Error("the event log is opened without events that were acknowledged", "position", head, "acknowledged", known.acknowledged)
+	}
+	if torn != nil {
+		l.logger.Warn("the event log had a torn tail, which was never acknowledged: it is cut off",
+			"file", torn.File, "offset", torn.Offset, "bytes", torn.Bytes, "position", head)
+	}
+	if !found && head > 0 {
+		l.logger.Warn("the event log does not know what was acknowledged: its file "+markFile+" is missing, a new one begins", "position", head)
+	}
+	return nil
 }
 
 // Close answers the appends that are being committed, refuses the others, and closes the directory. It waits for readers.
@@ -90,7 +153,7 @@ func (l *Log) Close() error {
 	close(l.stopping)
 	<-l.committerDone
 	l.tail.close()
-	if err := l.db.Close(); err != nil {
+	if err := errors.Join(l.db.Close(), l.marker.close()); err != nil {
 		return fmt.Errorf("close the event log: %w", err)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -20,25 +21,28 @@ const (
 	cacheBytes    = 64 << 20
 	// filterBits per key: 1 % of the look-ups of what does not exist (every new stream, every new id) touch a block.
 	filterBits = 10
+	// pauseAfterFailure keeps the engine from trying a flush that fails again and again without a breath.
+	pauseAfterFailure = 100 * time.Millisecond
 )
 
-func openStorage(dir string, o Options, l *Log) (*pebble.DB, error) {
-	filesystem := o.FS
-	if filesystem == nil {
-		filesystem = vfs.Default
-	}
-	if err := filesystem.MkdirAll(dir, 0o750); err != nil {
+func lockDirectory(dir string, disk vfs.FS) (*pebble.Lock, error) {
+	if err := disk.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("make the directory: %w", err)
 	}
-	lock, err := pebble.LockDirectory(dir, filesystem)
+	lock, err := pebble.LockDirectory(dir, disk)
 	if err != nil {
 		if held(err) {
 			err = fmt.Errorf("%w (%w)", ErrInUse, err)
 		}
 		return nil, fmt.Errorf("lock the directory: %w", err)
 	}
+	return lock, nil
+}
+
+func openStorage(dir string, o Options, lock *pebble.Lock, l *Log) (db *pebble.DB, err error) {
+	engine := engineLogger{l}
 	options := &pebble.Options{
-		FS:                          filesystem,
+		FS:                          vfs.OnDiskFull(o.FS, l.space.wait),
 		Lock:                        lock,
 		FormatMajorVersion:          pebble.FormatValueSeparation,
 		CacheSize:                   cacheBytes,
@@ -46,17 +50,26 @@ func openStorage(dir string, o Options, l *Log) (*pebble.DB, error) {
 		MemTableStopWritesThreshold: memTables,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       32,
-		Logger:                      engineLogger{log: l, to: o.Logger},
+		Logger:                      engine,
+		EventListener: &pebble.EventListener{
+			BackgroundError: engine.backgroundError,
+			DataCorruption:  func(info pebble.DataCorruptionInfo) { engine.Errorf("%s", info) }, // whoever reads it is told
+		},
 	}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(filterBits)
 	}
-	db, err := pebble.Open(dir, options)
-	// The database holds its own reference to the lock.
-	if closeErr := lock.Close(); err == nil && closeErr != nil {
-		err = closeErr
-	}
+	defer func() {
+		// Replaying a damaged write-ahead log may panic.
+		if found := recover(); found != nil {
+			db, err = nil, fmt.Errorf("%v: %w", found, ErrCorrupt)
+		}
+	}()
+	db, err = pebble.Open(dir, options)
 	if err != nil {
+		if pebble.IsCorruptionError(err) {
+			err = fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
 		return nil, err
 	}
 	return db, nil
@@ -64,10 +77,7 @@ func openStorage(dir string, o Options, l *Log) (*pebble.DB, error) {
 
 // engineLogger hands the storage engine's faults on. A fatal one stops appends instead of the process: the engine calls Fatalf for a
 // write that failed, and readers still have a use for what is there.
-type engineLogger struct {
-	log *Log
-	to  *slog.Logger
-}
+type engineLogger struct{ log *Log }
 
 func (engineLogger) Infof(string, ...any) {}
 
@@ -84,10 +94,19 @@ func (e engineLogger) Fatalf(form string, args ...any) {
 	_ = e.log.fail(cause) // the committer asks for it
 }
 
-func (e engineLogger) write(level slog.Level, form string, args []any) {
-	if e.to != nil {
-		e.to.Log(context.Background(), level, "storage engine", "message", fmt.Sprintf(form, args...))
+// backgroundError is told of a flush or compaction that failed, and will be tried again at once. What is written could not be kept
+// in memory for long, so appends end here too.
+func (e engineLogger) backgroundError(err error) {
+	if e.log.failure() != nil {
+		time.Sleep(pauseAfterFailure)
+		return
 	}
+	e.write(slog.LevelError, "in the background: %v", []any{err})
+	_ = e.log.fail(fmt.Errorf("storage engine, in the background: %w", err)) // the committer asks for it
+}
+
+func (e engineLogger) write(level slog.Level, form string, args []any) {
+	e.log.logger.Log(context.Background(), level, "storage engine", "message", fmt.Sprintf(form, args...))
 }
 
 // held tells whether a lock could not be had because somebody has it: another process, or this one.

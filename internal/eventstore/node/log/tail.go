@@ -17,14 +17,16 @@ type tail struct {
 	closed bool
 	ring   []*Record // ring[p % len] holds position p, for first ≤ p ≤ last
 	first  Position
+	next   Position // the lowest that is free: head + 1, or more after a restoration or a loss
 	bytes  int
 }
 
-func (t *tail) start(head Position, ringEvents int) {
+// start begins after head; next is the lowest position that can be published.
+func (t *tail) start(head, next Position, ringEvents int) {
 	if ringEvents <= 0 {
 		ringEvents = defaultRingEvents
 	}
-	t.last, t.first = head, head+1
+	t.last, t.first, t.next = head, next, next
 	t.ring = make([]*Record, ringEvents)
 	t.wake = make(chan struct{})
 }
@@ -33,6 +35,12 @@ func (t *tail) head() Position {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.last
+}
+
+func (t *tail) free() Position {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.next
 }
 
 func (t *tail) moved() (Position, <-chan struct{}) {
@@ -53,7 +61,7 @@ func (t *tail) publish(records []*Record) {
 		}
 		t.ring[t.slot(r.Position)] = r
 		t.bytes += recordBytes(r)
-		t.last = r.Position
+		t.last, t.next = r.Position, r.Position+1
 	}
 	close(t.wake)
 	t.wake = make(chan struct{})
