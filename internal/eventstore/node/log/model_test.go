@@ -1,15 +1,14 @@
 package eventlog_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"strings"
-	"testing"
+	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/uuid"
-	"pgregory.net/rapid"
 
 	eventlog "github.com/tidings-io/tidings/internal/eventstore/node/log"
 )
@@ -17,14 +16,23 @@ import (
 // model is the log in its plainest form: a list, searched from end to end.
 type model struct {
 	events []modelEvent
+	next   eventlog.Position // of the next event
+	// loose: the log was opened since the last event, and may go on above next.
+	loose bool
+	now   time.Time
 }
 
 type modelEvent struct {
 	stream   string
 	revision int64
-	id       uuid.UUID
-	tb       int64 // of metadata events; −1: says nothing
+	position eventlog.Position
+	id       uuid.UUID // zero: the log chose it
+	created  time.Time
+	json     bool
+	data     string
 }
+
+func newModel() *model { return &model{next: 1, loose: true, now: time.Unix(1_700_000_000, 0)} }
 
 func (m *model) of(stream string) []modelEvent {
 	var own []modelEvent
@@ -45,28 +53,98 @@ func (m *model) tombstoned(stream string) bool {
 	return false
 }
 
-func (m *model) soft(stream string) bool { return m.truncated(stream) == math.MaxInt64 }
+// modelMetadata is what section 10 of the contract makes of a metadata event; −1: no limit.
+type modelMetadata struct{ maxCount, maxAge, tb int64 }
 
-func (m *model) truncated(stream string) int64 {
-	meta := m.of("$$" + stream)
-	if strings.HasPrefix(stream, "$$") || len(meta) == 0 {
-		return -1
+var noMetadata = modelMetadata{maxCount: -1, maxAge: -1, tb: -1}
+
+func (m *model) metadata(stream string) modelMetadata {
+	if strings.HasPrefix(stream, "$$") {
+		return modelMetadata{maxCount: 1, maxAge: -1, tb: -1}
 	}
-	return meta[len(meta)-1].tb
+	own := m.of("$$" + stream)
+	if len(own) == 0 || !own[len(own)-1].json {
+		return noMetadata
+	}
+	return modelMetadataOf(own[len(own)-1].data)
 }
 
-func (m *model) position(stream string, revision int64) int {
-	for i, e := range m.events {
-		if e.stream == stream && e.revision == revision {
-			return i + 1
+func modelMetadataOf(data string) modelMetadata {
+	var keys map[string]any
+	decoder := json.NewDecoder(strings.NewReader(data))
+	decoder.UseNumber()
+	if decoder.Decode(&keys) != nil || decoder.More() {
+		return noMetadata
+	}
+	found := noMetadata
+	for key, lowest := range map[string]struct {
+		into *int64
+		from int64
+	}{"$maxCount": {&found.maxCount, 1}, "$maxAge": {&found.maxAge, 1}, "$tb": {&found.tb, 0}} {
+		value, ok := keys[key]
+		if !ok || value == nil {
+			continue
+		}
+		number, ok := value.(json.Number)
+		if !ok {
+			return noMetadata
+		}
+		n, err := number.Int64()
+		if err != nil {
+			return noMetadata
+		}
+		if n >= lowest.from {
+			*lowest.into = n
 		}
 	}
-	panic("no such event")
+	return found
 }
 
-func (m *model) add(stream string, id uuid.UUID, tb int64) {
-	m.events = append(m.events, modelEvent{stream: stream, revision: int64(len(m.of(stream))), id: id, tb: tb})
+func (m *model) soft(stream string) bool { return m.metadata(stream).tb == math.MaxInt64 }
+
+func (m *model) exists(stream string) bool { return len(m.of(stream)) > 0 && !m.soft(stream) }
+
+func (m *model) visible(e modelEvent) bool {
+	meta := m.metadata(e.stream)
+	if e.revision < meta.tb {
+		return false
+	}
+	if meta.maxCount > 0 && e.revision <= int64(len(m.of(e.stream)))-1-meta.maxCount {
+		return false
+	}
+	return meta.maxAge < 0 || m.now.Sub(e.created).Seconds() <= float64(meta.maxAge)
 }
+
+// read is what a stream shows.
+func (m *model) read(stream string) []modelEvent {
+	var shown []modelEvent
+	for _, e := range m.of(stream) {
+		if m.visible(e) {
+			shown = append(shown, e)
+		}
+	}
+	return shown
+}
+
+func (m *model) add(stream string, e eventlog.Event) {
+	m.events = append(m.events, modelEvent{
+		stream: stream, revision: int64(len(m.of(stream))), position: m.next, id: e.ID, created: m.now, json: e.JSON, data: string(e.Data),
+	})
+	m.next, m.loose = m.next+1, false
+}
+
+func (m *model) addMetadata(base, data string) {
+	m.add("$$"+base, eventlog.Event{JSON: true, Data: []byte(data)})
+}
+
+// place tells the model where the log put the first event since it was opened. It refuses a position that was used.
+func (m *model) place(first eventlog.Position) {
+	if m.loose && first >= m.next {
+		m.next = first
+	}
+}
+
+func (m *model) opened() { m.loose = true }
 
 const (
 	isDeleted = "deleted"
@@ -79,8 +157,8 @@ func (m *model) check(stream string, expected eventlog.Expected, ids []uuid.UUID
 	cur := int64(len(own)) - 1
 	wrong := fmt.Sprintf("%s %d", isWrong, cur)
 	repeat := func(revision int64) string {
-		position := m.position(stream, revision)
-		if revision < m.truncated(stream) {
+		position := own[revision].position
+		if !strings.HasPrefix(stream, "$$") && !m.visible(own[revision]) {
 			position = 0
 		}
 		return fmt.Sprintf("repeat %d at %d", revision, position)
@@ -143,7 +221,11 @@ func (m *model) check(stream string, expected eventlog.Expected, ids []uuid.UUID
 	return repeat(r + int64(len(ids))), false
 }
 
-func (m *model) append(stream string, expected eventlog.Expected, tb int64, ids ...uuid.UUID) string {
+func (m *model) append(stream string, expected eventlog.Expected, events []eventlog.Event) string {
+	ids := make([]uuid.UUID, len(events))
+	for i, e := range events {
+		ids[i] = e.ID
+	}
 	answer, write := m.check(stream, expected, ids)
 	if !write {
 		return answer
@@ -152,16 +234,39 @@ func (m *model) append(stream string, expected eventlog.Expected, tb int64, ids 
 	if !isMeta {
 		base = stream
 	}
-	wasSoft := m.soft(base)
-	first := int64(len(m.of(base)))
-	for _, id := range ids {
-		m.add(stream, id, tb)
+	wasSoft, first := m.soft(base), len(m.of(base))
+	var old string
+	if wasSoft && !isMeta {
+		own := m.of("$$" + base)
+		old = own[len(own)-1].data
 	}
-	answer = fmt.Sprintf("written %d at %d", len(m.of(stream))-1, len(m.events))
-	if wasSoft && (!isMeta || tb >= 0) { // metadata that is not JSON is no metadata, and leaves nothing to correct
-		m.add("$$"+base, uuid.Nil, first)
+	for _, e := range events {
+		m.add(stream, e)
+	}
+	answer = fmt.Sprintf("written %d at %d", len(m.of(stream))-1, m.next-1)
+	if last := events[len(events)-1]; wasSoft && isMeta {
+		if !last.JSON { // it is no metadata, and leaves nothing to correct
+			return answer
+		}
+		old = string(last.Data)
+	}
+	if wasSoft {
+		if data, ok := restarted(old, first); ok {
+			m.addMetadata(base, data)
+		}
 	}
 	return answer
+}
+
+// restarted is the same metadata, with the events before first hidden.
+func restarted(data string, first int) (string, bool) {
+	var keys map[string]json.RawMessage
+	if json.NewDecoder(strings.NewReader(data)).Decode(&keys) != nil || keys == nil {
+		return "", false
+	}
+	keys["$tb"] = fmt.Appendf(nil, "%d", first)
+	again, err := json.Marshal(keys)
+	return string(again), err == nil
 }
 
 func (m *model) delete(stream string, expected eventlog.Expected) string {
@@ -172,8 +277,8 @@ func (m *model) delete(stream string, expected eventlog.Expected) string {
 	if len(m.of(stream)) == 0 && len(m.of("$$"+stream)) == 0 {
 		return fmt.Sprintf("%s %d", isWrong, -1)
 	}
-	m.add("$$"+stream, uuid.Nil, math.MaxInt64)
-	return fmt.Sprintf("ended at %d", len(m.events))
+	m.addMetadata(stream, `{"$tb":9223372036854775807}`)
+	return fmt.Sprintf("ended at %d", m.next-1)
 }
 
 func (m *model) tombstone(stream string, expected eventlog.Expected) string {
@@ -181,8 +286,25 @@ func (m *model) tombstone(stream string, expected eventlog.Expected) string {
 	if !write {
 		return answer
 	}
-	m.events = append(m.events, modelEvent{stream: stream, revision: math.MaxInt64, tb: -1})
-	return fmt.Sprintf("ended at %d", len(m.events))
+	m.add(stream, eventlog.Event{})
+	m.events[len(m.events)-1].revision = math.MaxInt64
+	return fmt.Sprintf("ended at %d", m.next-1)
+}
+
+// expect has the model do an operation that the log has done, and says both answers.
+func (m *model) expect(o eventlog.Operation, got eventlog.Answer) (told, want string) {
+	switch {
+	case o.Delete:
+		m.place(got.Position)
+		return tellEnd(got.Position, got.Err), m.delete(o.Stream, o.Expected)
+	case o.Tombstone:
+		m.place(got.Position)
+		return tellEnd(got.Position, got.Err), m.tombstone(o.Stream, o.Expected)
+	}
+	if n := eventlog.Position(len(o.Events)); got.Position >= n && !got.Repeat {
+		m.place(got.Position - n + 1)
+	}
+	return tell(got.Appended, got.Err), m.append(o.Stream, o.Expected, o.Events)
 }
 
 // tell says an answer of the log in the model's words.
@@ -209,261 +331,4 @@ func tellEnd(p eventlog.Position, err error) string {
 		return tell(eventlog.Appended{}, err)
 	}
 	return fmt.Sprintf("ended at %d", p)
-}
-
-func proposals(tb int64, ids []uuid.UUID) []eventlog.Event {
-	events := make([]eventlog.Event, len(ids))
-	for i, id := range ids {
-		events[i] = eventlog.Event{ID: id, Type: "t"}
-		if tb >= 0 {
-			events[i].JSON, events[i].Data = true, fmt.Appendf(nil, `{"$tb":%d}`, tb)
-		}
-	}
-	return events
-}
-
-// TestEveryOrderOfThreeIDs proposes every sequence of up to three ids, with every expectation, to a stream that holds any
-// such sequence, be it deleted or not.
-func TestEveryOrderOfThreeIDs(t *testing.T) {
-	t.Parallel()
-	l := open(t, eventlog.Options{NoSync: true})
-	longest := 3
-	if raceDetector {
-		longest = 2
-	}
-	sequences := sequencesOf([]uuid.UUID{uuid.New(), uuid.New(), uuid.New()}, longest)
-	expectations := []eventlog.Expected{eventlog.Any, eventlog.NoStream, eventlog.StreamExists, 0, 1, 2, 3}
-	for i, held := range sequences {
-		for j, proposed := range sequences {
-			m := &model{} // streams do not touch each other, so each round has a model of its own
-			offset := l.Head()
-			var fill, propose []eventlog.Operation
-			for _, expected := range expectations {
-				for _, deleted := range []bool{false, true} {
-					stream := fmt.Sprintf("s-%d-%d-%d-%v", i, j, expected, deleted)
-					for n, id := range held {
-						fill = append(fill, appendOf(stream, eventlog.Expected(n-1), id))
-					}
-					if deleted && len(held) > 0 {
-						fill = append(fill, eventlog.Operation{Stream: stream, Expected: eventlog.Any, Delete: true})
-					}
-					propose = append(propose, appendOf(stream, expected, proposed...))
-				}
-			}
-			together(t, l, m, offset, fill)
-			together(t, l, m, offset, propose)
-			if got, want := l.Head()-offset, len(m.events); int(got) != want {
-				t.Fatalf("holding sequence %d, proposing sequence %d: wrote %d events, want %d", i, j, got, want)
-			}
-		}
-	}
-}
-
-func appendOf(stream string, expected eventlog.Expected, ids ...uuid.UUID) eventlog.Operation {
-	return eventlog.Operation{Stream: stream, Expected: expected, Events: proposals(-1, ids)}
-}
-
-// together has the log and the model do the same; the model began when the log's head was at offset.
-func together(t *testing.T, l *eventlog.Log, m *model, offset eventlog.Position, operations []eventlog.Operation) {
-	t.Helper()
-	for i, answer := range l.Together(operations) {
-		o := operations[i]
-		if answer.Position > 0 {
-			answer.Position -= offset
-		}
-		var got, want string
-		if o.Delete {
-			got, want = tellEnd(answer.Position, answer.Err), m.delete(o.Stream, o.Expected)
-		} else {
-			var ids []uuid.UUID
-			for _, e := range o.Events {
-				ids = append(ids, e.ID)
-			}
-			got, want = tell(answer.Appended, answer.Err), m.append(o.Stream, o.Expected, -1, ids...)
-		}
-		if got != want {
-			t.Fatalf("%s, %d events at %d: %s, want %s", o.Stream, len(o.Events), o.Expected, got, want)
-		}
-	}
-}
-
-func sequencesOf(ids []uuid.UUID, longest int) [][]uuid.UUID {
-	all := [][]uuid.UUID{nil}
-	for from := 0; longest > 0; longest-- {
-		to := len(all)
-		for _, shorter := range all[from:to] {
-			for _, id := range ids {
-				all = append(all, append(append([]uuid.UUID(nil), shorter...), id))
-			}
-		}
-		from = to
-	}
-	return all
-}
-
-// TestRandomOperations runs random lists of appends, metadata, deletions, tombstones and restarts against the model, some of
-// them decided in one commit.
-func TestRandomOperations(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		fs := vfs.NewMem()
-		l := reopen(t, nil, fs)
-		defer func() { _ = l.Close() }()
-		m := &model{}
-		for range rapid.IntRange(1, 12).Draw(t, "groups") {
-			var group []eventlog.Operation
-			var want []string
-			for range rapid.IntRange(1, 6).Draw(t, "operations") {
-				operation, answer := drawOperation(t, m)
-				group, want = append(group, operation), append(want, answer)
-			}
-			for i, got := range l.Together(group) {
-				text := tell(got.Appended, got.Err)
-				if group[i].Delete || group[i].Tombstone {
-					text = tellEnd(got.Position, got.Err)
-				}
-				if text != want[i] {
-					t.Fatalf("operation %d of the group: %s, want %s", i, text, want[i])
-				}
-			}
-			if rapid.IntRange(0, 3).Draw(t, "restart") == 0 {
-				l = reopen(t, l, fs)
-			}
-		}
-		compare(t, l, m)
-	})
-}
-
-var (
-	someIDs          = []uuid.UUID{{1}, {2}, {3}, {4}, {5}}
-	someStreams      = []string{"a", "a", "a", "ab", "a\x00", "\xff"}
-	someExpectations = []eventlog.Expected{
-		eventlog.Any, eventlog.Any, eventlog.Any, eventlog.NoStream, eventlog.NoStream, eventlog.StreamExists, 0, 1, 2, 3, 4, 5,
-	}
-)
-
-// drawOperation also has the model do it.
-func drawOperation(t *rapid.T, m *model) (o eventlog.Operation, want string) {
-	o.Stream = rapid.SampledFrom(someStreams).Draw(t, "stream")
-	o.Expected = rapid.SampledFrom(someExpectations).Draw(t, "expected")
-	switch kind := rapid.IntRange(0, 36).Draw(t, "kind"); {
-	case kind < 24:
-		ids := rapid.SliceOfN(rapid.SampledFrom(someIDs), 0, 4).Draw(t, "ids")
-		o.Events = proposals(-1, ids)
-		return o, m.append(o.Stream, o.Expected, -1, ids...)
-	case kind < 30:
-		tb := rapid.SampledFrom([]int64{-1, 0, 1, 2, math.MaxInt64}).Draw(t, "tb")
-		ids := []uuid.UUID{uuid.New()}
-		o.Stream = "$$" + o.Stream
-		o.Events = proposals(tb, ids)
-		return o, m.append(o.Stream, o.Expected, tb, ids...)
-	case kind < 36:
-		o.Delete = true
-		return o, m.delete(o.Stream, o.Expected)
-	default:
-		o.Tombstone = true
-		return o, m.tombstone(o.Stream, o.Expected)
-	}
-}
-
-func reopen(t *rapid.T, l *eventlog.Log, fs vfs.FS) *eventlog.Log {
-	if l != nil {
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	l, err := eventlog.Open("store", eventlog.Options{FS: fs, NoSync: true, RingEvents: 8})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-// compare reads all of the log, both ways and by stream.
-func compare(t *rapid.T, l *eventlog.Log, m *model) {
-	var want []string
-	own := map[string][]string{}
-	for i, e := range m.events {
-		text := fmt.Sprintf("%d %q@%d", i+1, e.stream, e.revision)
-		want = append(want, text)
-		if e.revision >= m.truncated(e.stream) {
-			own[e.stream] = append(own[e.stream], text)
-		}
-	}
-	checkRecords(t, "log", readForward(t, l), want)
-	checkRecords(t, "log backwards", readBackward(t, l), reversed(want))
-	for _, e := range m.events {
-		s, err := l.Stream(e.stream)
-		if m.tombstoned(e.stream) {
-			if deleted := (*eventlog.StreamDeleted)(nil); !errors.As(err, &deleted) {
-				t.Fatalf("%q: %v, want deleted", e.stream, err)
-			}
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s.Found == m.soft(e.stream) {
-			t.Fatalf("%q found: %v, deleted: %v", e.stream, s.Found, m.soft(e.stream))
-		}
-		visible := own[e.stream]
-		if strings.HasPrefix(e.stream, "$$") {
-			visible = visible[len(visible)-1:]
-		}
-		records, err := s.Forward(0, eventlog.Limit{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		checkRecords(t, e.stream, records, visible)
-		if records, err = s.Backward(eventlog.TombstoneRevision, eventlog.Limit{}); err != nil {
-			t.Fatal(err)
-		}
-		checkRecords(t, e.stream+" backwards", records, reversed(visible))
-	}
-}
-
-func checkRecords(t *rapid.T, what string, records []*eventlog.Record, want []string) {
-	var got []string
-	for _, r := range records {
-		got = append(got, fmt.Sprintf("%d %q@%d", r.Position, r.Stream, r.Revision))
-	}
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Fatalf("%s: %s, want %s", what, got, want)
-	}
-}
-
-func readForward(t *rapid.T, l *eventlog.Log) []*eventlog.Record {
-	var all []*eventlog.Record
-	for next := eventlog.Position(1); ; next = all[len(all)-1].Position + 1 {
-		page, err := l.Forward(next, eventlog.Limit{Events: 3})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(page) == 0 {
-			return all
-		}
-		all = append(all, page...)
-	}
-}
-
-func readBackward(t *rapid.T, l *eventlog.Log) []*eventlog.Record {
-	var all []*eventlog.Record
-	for below := l.Head() + 1; ; below = all[len(all)-1].Position {
-		page, err := l.Backward(below, eventlog.Limit{Events: 3})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(page) == 0 {
-			return all
-		}
-		all = append(all, page...)
-	}
-}
-
-func reversed(texts []string) []string {
-	back := make([]string, len(texts))
-	for i, text := range texts {
-		back[len(texts)-1-i] = text
-	}
-	return back
 }
