@@ -18,6 +18,7 @@ import (
 // Node is the embedded event store.
 type Node struct {
 	Dir        string
+	Log        eventlog.Options // but for its Logger
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 	Monitor    net.Listener        // serves health and metrics; nil: nothing does
@@ -27,10 +28,16 @@ type Node struct {
 // Run opens the log in Dir and serves it on the listener until ctx ends. Opened,
 // if not nil, is called when the log is open.
 func (n Node) Run(ctx context.Context, listener net.Listener, opened func()) error {
-	log, err := eventlog.Open(n.Dir, eventlog.Options{Logger: n.Logger})
+	options := n.Log
+	options.Logger = n.Logger
+	log, err := eventlog.Open(n.Dir, options)
 	if err != nil {
-		if errors.Is(err, eventlog.ErrInUse) {
+		var lost *eventlog.Lost
+		switch {
+		case errors.Is(err, eventlog.ErrInUse):
 			err = fmt.Errorf("%w: is another tidings running on the same data?", err)
+		case errors.As(err, &lost):
+			err = fmt.Errorf("%w (tidings node restore, or tidings node --accept-loss once)", err)
 		}
 		return errors.Join(err, listener.Close(), n.closeMonitor())
 	}
@@ -53,7 +60,7 @@ func (n Node) serve(ctx context.Context, log *eventlog.Log, listener net.Listene
 
 func (n Node) monitor(ctx context.Context, log *eventlog.Log) error {
 	health, err := httpapi.Health(n.Gatherer, httpapi.Check{
-		Name: "log", Ask: func(context.Context) error { return log.Failure() },
+		Name: "log", Ask: func(context.Context) error { return errors.Join(log.Failure(), log.Full()) },
 	})
 	if err != nil {
 		return errors.Join(err, n.closeMonitor())

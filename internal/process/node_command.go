@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
+	eventlog "github.com/tidings-io/tidings/internal/eventstore/node/log"
 	"github.com/tidings-io/tidings/internal/httpapi"
 )
 
@@ -20,11 +22,16 @@ type NodeServeCommand struct {
 	Listen        string `help:"Address to serve the event store's protocol on." default:"127.0.0.1:2113" env:"TIDINGS_NODE_LISTEN"`
 	MonitorListen string `help:"Address to serve /livez, /readyz and /metrics on, such as 127.0.0.1:2114; none unless given." env:"TIDINGS_NODE_MONITOR_LISTEN"`
 	Insecure      bool   `help:"Listen on addresses that others can reach, though there is no access control." env:"TIDINGS_INSECURE"`
+	MinFreeMiB    int64  `name:"min-free-mib" help:"Free space in MiB that the disk must keep: below it appends are refused until there is room. 0: 256, but at most a tenth of the disk." default:"0" env:"TIDINGS_NODE_MIN_FREE_MIB"`
+	AcceptLoss    bool   `help:"Open a log that lost acknowledged events at its end, and go on without them; their positions are not used again."`
 }
 
-// Validate refuses addresses that must not be listened on.
+// Validate refuses addresses that must not be listened on, and what means nothing.
 func (c *NodeServeCommand) Validate() error {
 	err := httpapi.CheckListen(c.Listen, c.Insecure)
+	if c.MinFreeMiB < 0 || c.MinFreeMiB > math.MaxInt64>>20 {
+		err = errors.Join(err, errors.New("--min-free-mib is no amount of space"))
+	}
 	if c.MonitorListen != "" {
 		err = errors.Join(err, httpapi.CheckListen(c.MonitorListen, c.Insecure))
 	}
@@ -38,7 +45,10 @@ func (c *NodeServeCommand) Run(ctx context.Context) error {
 		return err
 	}
 	registry := newRegistry()
-	node := Node{Dir: c.Data, Logger: c.Logger(), Registerer: registry, Gatherer: registry}
+	node := Node{
+		Dir: c.Data, Log: eventlog.Options{MinFree: c.MinFreeMiB << 20, AcceptLoss: c.AcceptLoss},
+		Logger: c.Logger(), Registerer: registry, Gatherer: registry,
+	}
 	if c.MonitorListen != "" {
 		if node.Monitor, err = listen(ctx, "--monitor-listen", c.MonitorListen); err != nil {
 			return errors.Join(err, listener.Close())
