@@ -56,9 +56,9 @@ soak: ## The real history imported under load, then killed at random moments and
 	@hack/need.sh postgres
 	$(GOTEST) ./internal/soak -run TestSoak -soak -timeout 30m -v
 
-bench: ## Measure the figures that the README states
+bench: ## Measure the figures that the README states (some of them: ARGS="--only append,grpc"; all flags: ARGS=--help)
 	@hack/need.sh postgres
-	$(GO) run ./internal/bench
+	$(GO) run ./internal/bench $(ARGS)
 
 fuzz: ## Each fuzz target for FUZZTIME (30s)
 	@hack/fuzz.sh $(FUZZTIME)

@@ -65,6 +65,17 @@ func median[T any](runs []T, figure func(T) float64) spread {
 	return spread{all[0], all[len(all)/2], all[len(all)-1]}
 }
 
+func same(figure float64) float64 { return figure }
+
+// ratio is what each run reached of the floor measured beside it.
+func ratio(ours, floors []float64) string {
+	shares := make([]float64, len(ours))
+	for n := range ours {
+		shares[n] = 100 * ours[n] / floors[n]
+	}
+	return median(shares, same).String("%.0f %%")
+}
+
 // String formats the figure with a verb such as "%.1f ms".
 func (s spread) String(format string) string {
 	number, _, _ := strings.Cut(format, " ")

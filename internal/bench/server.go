@@ -90,6 +90,16 @@ func (s *server) stop() error {
 	return nil
 }
 
+// kill ends the process without a warning.
+func (s *server) kill() error {
+	defer func() { _ = os.RemoveAll(s.dir) }() // leaves at worst a temporary directory
+	if err := s.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	_ = s.cmd.Wait() // it was killed
+	return nil
+}
+
 // usage is what the process has used so far.
 func (s *server) usage() (cpu time.Duration, rss int64) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))

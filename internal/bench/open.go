@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	eventlog "github.com/tidings-io/tidings/internal/eventstore/node/log"
+)
+
+const (
+	// killedAfter events a writer is killed: several times what the log keeps in memory tables.
+	killedAfter = 300_000
+	// openBytes of disk an event of the log needs while its files are rewritten.
+	openBytes = 800
+)
+
+// opening kills a writer at full speed, and then takes the time until a node serves the log.
+func (b *bench) opening(ctx context.Context, binary string, r *report) error {
+	return inTemporary(func(dir string) error {
+		if err := room(dir, int64(b.Store.Open)*openBytes); err != nil {
+			return err
+		}
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		data := filepath.Join(dir, "data")
+		fmt.Fprintf(os.Stderr, "open: writing %d events\n", b.Store.Open)
+		if err := fill(ctx, data, b.Store.Open); err != nil {
+			return err
+		}
+		var took []time.Duration
+		for n := range b.Runs {
+			fmt.Fprintf(os.Stderr, "open: run %d of %d\n", n+1, b.Runs)
+			one, err := openOnce(ctx, self, binary, data)
+			if err != nil {
+				return err
+			}
+			took = append(took, one)
+		}
+		r.section(fmt.Sprintf("Opening a log of %d events after a kill", b.Store.Open),
+			fmt.Sprintf("A process writes %d more events at full speed and gets SIGKILL while it does; then from the start of `tidings node` until it says that it is ready.", killedAfter),
+			"", "time", "aim")
+		r.row("`tidings node`", median(took, time.Duration.Seconds).String("%.2f s"), "≤ 2 s")
+		return nil
+	})
+}
+
+func openOnce(ctx context.Context, self, binary, data string) (time.Duration, error) {
+	writer, err := start(ctx, self, "fill", data)
+	if err != nil {
+		return 0, err
+	}
+	if err := writer.kill(); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	node, err := start(ctx, binary, nodeArguments(data)...)
+	took := time.Since(began)
+	if err != nil {
+		return 0, err
+	}
+	return took, node.stop()
+}
+
+// room demands free space where dir is.
+func room(dir string, bytes int64) error {
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(dir, &disk); err != nil {
+		return err
+	}
+	if free := int64(disk.Bavail) * disk.Bsize; free < bytes { // far below 2^63
+		return fmt.Errorf("%s has %d MB free and the log needs %d MB: set TMPDIR, or make it smaller with --store-open", dir, free>>20, bytes>>20)
+	}
+	return nil
+}
+
+// fillCommand writes into a log until it is killed.
+type fillCommand struct {
+	Dir string `arg:""`
+}
+
+// Run says that it is ready once it has written for a while, and goes on.
+func (c *fillCommand) Run(ctx context.Context) error {
+	log, err := eventlog.Open(c.Dir, eventlog.Options{})
+	if err != nil {
+		return err
+	}
+	const writers = 4 // so that one batch is built while another is written
+	var (
+		wg      sync.WaitGroup
+		written atomic.Int64
+		said    sync.Once
+		errs    = make([]error, writers)
+	)
+	for n := range writers {
+		wg.Go(func() {
+			for errs[n] == nil {
+				_, errs[n] = appendBatch(ctx, log)
+				if written.Add(batchEvents) >= killedAfter {
+					said.Do(func() { fmt.Println("ready " + c.Dir) })
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(append(errs, log.Close())...)
+}
