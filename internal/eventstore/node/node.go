@@ -29,6 +29,8 @@ const (
 	minPing = 5 * time.Second
 	// deadPeer: a peer that is silent for so long, and for as long again after a ping, is gone.
 	deadPeer = 10 * time.Second
+	// greetWithin is how long a new connection may take until it speaks gRPC.
+	greetWithin = 10 * time.Second
 	// stopWithin bounds a graceful stop; calls that still run then are cut off.
 	stopWithin = 5 * time.Second
 )
@@ -39,6 +41,11 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Logger gets the node's own faults; nil: none.
 	Logger *slog.Logger
+	// Certificate makes the node speak TLS, 1.2 or later; nil: everything is in clear.
+	Certificate *Certificate
+	// Users are those whose calls are answered, but for the two that clients make before they say who they are (GetSupportedMethods and
+	// Gossip's Read); nil: nobody is asked. Without Certificate passwords cross the network in clear.
+	Users *Users
 }
 
 // Node serves one log. It does not own it: close the log after Serve has returned.
@@ -47,6 +54,8 @@ type Node struct {
 	logger  *slog.Logger
 	metrics *metrics
 	id      uuid.UUID
+	options Options
+	logins  *prometheus.CounterVec // by outcome
 }
 
 // New prepares a node for a log.
@@ -57,20 +66,21 @@ func New(log *eventlog.Log, o Options) *Node {
 	}
 	m := newMetrics(o.Registerer, log)
 	log.OnCommit(m.committed)
-	return &Node{log: log, logger: logger, metrics: m, id: uuid.New()}
+	return &Node{log: log, logger: logger, metrics: m, id: uuid.New(), options: o, logins: newLogins(o)}
 }
 
 // Serve answers calls on the listener until ctx is done, then ends subscriptions with Unavailable, lets other calls finish for up to
 // five seconds, and returns nil. It closes the listener. After an error of the listener it returns that error.
 func (n *Node) Serve(ctx context.Context, listener net.Listener) error {
-	server := grpc.NewServer(
+	server := grpc.NewServer(append(n.access(),
 		grpc.ForceServerCodecV2(newEventCodec()),
 		grpc.MaxRecvMsgSize(maxReceiveBytes),
 		grpc.MaxSendMsgSize(maxSendBytes),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: deadPeer, Timeout: deadPeer}),
+		grpc.ConnectionTimeout(greetWithin),
 		grpc.WaitForHandlers(true),
-	)
+	)...)
 	n.register(server, ctx.Done())
 
 	served := make(chan error, 1)

@@ -1,0 +1,112 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+func rollOf(t *testing.T, cost int, names ...string) *roll {
+	t.Helper()
+	hashes := map[string][]byte{}
+	for _, name := range names {
+		hash, err := bcrypt.GenerateFromPassword([]byte(name), cost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hashes[name] = hash
+	}
+	return newRoll(hashes, make(chan struct{}, 1))
+}
+
+// TestWhatWasCheckedIsRemembered: with nobody hashing any more, it is still known, and nothing else is.
+func TestWhatWasCheckedIsRemembered(t *testing.T) {
+	t.Parallel()
+	r := rollOf(t, bcrypt.MinCost, "alice", "bob")
+	check := func(ctx context.Context) {
+		t.Helper()
+		for who, want := range map[[2]string]bool{
+			{"alice", "alice"}: true, {"alice", "bob"}: false, {"bob", "bob"}: true, {"carol", "alice"}: false, {"alice", ""}: false,
+		} {
+			if got, err := r.knows(ctx, who[0], who[1]); got != want || err != nil {
+				t.Errorf("%v: got %t, %v, want %t", who, got, err, want)
+			}
+		}
+	}
+	check(t.Context())
+	r.hashing <- struct{}{} // nobody gets to hash
+	over, end := context.WithCancel(t.Context())
+	end()
+	check(over)
+	if _, err := r.knows(over, "alice", "new"); !errors.Is(err, context.Canceled) {
+		t.Errorf("a password not seen before: got %v, want that the call has ended", err)
+	}
+	if _, err := r.knows(over, "alic", "e:alice"); !errors.Is(err, context.Canceled) {
+		t.Errorf("the same letters otherwise: got %v, want that it is not known", err)
+	}
+}
+
+// TestWhatIsKeptOfPasswordsIsBounded whatever is tried.
+func TestWhatIsKeptOfPasswordsIsBounded(t *testing.T) {
+	t.Parallel()
+	r := rollOf(t, bcrypt.MinCost, "alice")
+	for i := range 3 * rememberedWrong {
+		r.remember("alice", r.digest("alice", fmt.Sprint(i)), i%2 == 0)
+		if len(r.wrong) > rememberedWrong || len(r.right) > 1 {
+			t.Fatalf("after %d: %d wrong and %d right ones are kept", i, len(r.wrong), len(r.right))
+		}
+	}
+}
+
+func TestWhoWaitsIsBounded(t *testing.T) {
+	t.Parallel()
+	r := rollOf(t, bcrypt.MinCost, "alice")
+	r.hashing <- struct{}{}
+	for range maxWaiting {
+		r.waiting <- struct{}{}
+	}
+	if _, err := r.knows(t.Context(), "alice", "alice"); !errors.Is(err, errBusy) {
+		t.Errorf("got %v, want that too many wait", err)
+	}
+	<-r.waiting
+	<-r.hashing
+	if right, err := r.knows(t.Context(), "alice", "alice"); !right || err != nil {
+		t.Errorf("when there is room again: got %t, %v", right, err)
+	}
+	if len(r.waiting) != maxWaiting-1 || len(r.hashing) != 0 {
+		t.Errorf("a place was not given back: %d wait, %d hash", len(r.waiting), len(r.hashing))
+	}
+}
+
+// TestNobodyTellsUsersByTheTime: a refusal takes what the dearest hash does, whoever is named. The least of several times is compared,
+// with room for a busy machine: without the work it would be a thousandth, or a sixteenth.
+func TestNobodyTellsUsersByTheTime(t *testing.T) {
+	t.Parallel()
+	const cheap, dear = 6, 10
+	r := rollOf(t, dear, "dear")
+	for name, hash := range rollOf(t, cheap, "cheap").hashes {
+		r.hashes[name] = hash
+	}
+	r = newRoll(r.hashes, r.hashing)
+	least := func(name, password string) time.Duration {
+		shortest := time.Hour
+		for range 3 {
+			began := time.Now()
+			if r.check(name, password) {
+				t.Fatalf("%s has another password", name)
+			}
+			shortest = min(shortest, time.Since(began))
+		}
+		return shortest
+	}
+	want := least("dear", "wrong")
+	for _, c := range []struct{ name, password string }{{"cheap", "wrong"}, {"nobody", "wrong"}, {"dear", string(make([]byte, 73))}} {
+		if got := least(c.name, c.password); got < want/3 {
+			t.Errorf("%s: refused in %s, the dearest hash takes %s", c.name, got, want)
+		}
+	}
+}
