@@ -9,7 +9,9 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	eventlog "github.com/tidings-io/tidings/internal/eventstore/node/log"
 )
@@ -19,6 +21,8 @@ const (
 	maxAppendBytes = 1 << 20
 	// maxDrainBytes is how much of an append that is refused anyway is read before the refusal.
 	maxDrainBytes = 64 << 20
+	// frameHeadBytes precede each message, so that empty ones come to an end too.
+	frameHeadBytes = 5
 )
 
 // Append adds the events that the client streams to one stream, all or none.
@@ -35,7 +39,7 @@ func (s *streamsService) Append(call streams.Streams_AppendServer) error {
 func (s *streamsService) append(call streams.Streams_AppendServer) (*streams.AppendResp, string, error) {
 	request, err := receiveAppend(call)
 	if err != nil {
-		return nil, outcomeInvalid, err
+		return nil, outcomeOf(err), err
 	}
 	done, err := s.node.log.Append(call.Context(), request.stream, request.expected, request.events...)
 	var wrong *eventlog.WrongRevision
@@ -82,7 +86,7 @@ func receiveAppend(call streams.Streams_AppendServer) (*appendRequest, error) {
 			continue
 		}
 		request.events = nil
-		request.received += len(message.GetProposedMessage().GetData()) + len(message.GetProposedMessage().GetCustomMetadata())
+		request.received += frameHeadBytes + proto.Size(message)
 		if request.received > maxDrainBytes {
 			return nil, refusal
 		}
@@ -113,6 +117,10 @@ func (a *appendRequest) add(message *streams.AppendReq_ProposedMessage) error {
 	id, err := parseID(message.GetId())
 	if err != nil {
 		return err
+	}
+	if kind == "" || id == uuid.Nil {
+		// At once: an event without a type may have no bytes at all, and then the size rule would not end the request.
+		return refuse(codes.Unknown, "an event lacks an id or a type") // as a real node's handler that threw
 	}
 	a.bytes += len(message.GetData()) + len(message.GetCustomMetadata()) + 2*utf16Units(kind)
 	if a.bytes > maxAppendBytes {

@@ -4,10 +4,8 @@ import (
 	"testing"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
-	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -68,26 +66,15 @@ func TestAppendSize(t *testing.T) {
 func TestAppendsThatNoClientShouldSend(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	options := &streams.AppendReq{Content: &streams.AppendReq_Options_{Options: &streams.AppendReq_Options{
-		StreamIdentifier:       &shared.StreamIdentifier{StreamName: []byte("a")},
-		ExpectedStreamRevision: &streams.AppendReq_Options_Any{Any: &shared.Empty{}},
-	}}}
-	noExpectation := &streams.AppendReq{Content: &streams.AppendReq_Options_{Options: &streams.AppendReq_Options{
-		StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte("a")},
-	}}}
-	noName := &streams.AppendReq{Content: &streams.AppendReq_Options_{Options: &streams.AppendReq_Options{
-		ExpectedStreamRevision: &streams.AppendReq_Options_Any{Any: &shared.Empty{}},
-	}}}
-	event := func(id, kind string) *streams.AppendReq {
-		return &streams.AppendReq{Content: &streams.AppendReq_ProposedMessage_{ProposedMessage: &streams.AppendReq_ProposedMessage{
-			Id:       &shared.UUID{Value: &shared.UUID_String_{String_: id}},
-			Metadata: map[string]string{"type": kind, "content-type": "application/json"},
-		}}}
-	}
+	options, noName := appendOptions("a"), appendOptions("")
+	noExpectation := appendOptions("a", func(o *streams.AppendReq_Options) { o.ExpectedStreamRevision = nil })
+	event := func(id, kind string) *streams.AppendReq { return proposed(id, kind, nil) }
 	const id = "0e61bd8a-24d7-4a3f-8f0f-3c6f0a4d7a11"
 	good := event(id, "x")
 	bare := event(id, "x")
 	bare.GetProposedMessage().Metadata = nil
+	noType := event(id, "x")
+	delete(noType.GetProposedMessage().Metadata, "type")
 	noID := event(id, "x")
 	noID.GetProposedMessage().Id = nil
 	cases := map[string]struct {
@@ -100,6 +87,7 @@ func TestAppendsThatNoClientShouldSend(t *testing.T) {
 		"no expected revision":          {[]*streams.AppendReq{noExpectation, good}, codes.InvalidArgument, ""},
 		"no stream name":                {[]*streams.AppendReq{noName, good}, codes.Unknown, ""},
 		"an event without its metadata": {[]*streams.AppendReq{options, bare, good}, codes.InvalidArgument, "missing-required-metadata-property"},
+		"an event that names no type":   {[]*streams.AppendReq{options, noType, good}, codes.InvalidArgument, "missing-required-metadata-property"},
 		"an event without a type":       {[]*streams.AppendReq{options, event(id, ""), good}, codes.Unknown, ""},
 		"an event without an id":        {[]*streams.AppendReq{options, noID, good}, codes.InvalidArgument, ""},
 		"an event whose id is no UUID":  {[]*streams.AppendReq{options, event("x", "x"), good}, codes.InvalidArgument, ""},
@@ -107,28 +95,12 @@ func TestAppendsThatNoClientShouldSend(t *testing.T) {
 	}
 	client := streams.NewStreamsClient(s.dial(t))
 	for what, c := range cases {
-		call, err := client.Append(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, message := range c.messages {
-			if err := call.Send(message); err != nil {
-				t.Errorf("%s: the node did not listen to the end: %v", what, err)
-			}
-		}
-		_, err = call.CloseAndRecv()
-		if status.Code(err) != c.want || first(call.Trailer(), "exception") != c.trailer {
-			t.Errorf("%s: %v, %v, want %v with exception %q", what, err, call.Trailer(), c.want, c.trailer)
+		_, trailer, err := send(t.Context(), t, client, c.messages...)
+		if status.Code(err) != c.want || first(trailer, "exception") != c.trailer {
+			t.Errorf("%s: %v, %v, want %v with exception %q", what, err, trailer, c.want, c.trailer)
 		}
 	}
 	if got := s.log.Head(); got != 0 {
 		t.Errorf("head = %d, want 0", got)
 	}
-}
-
-func first(md metadata.MD, key string) string {
-	if values := md.Get(key); len(values) > 0 {
-		return values[0]
-	}
-	return ""
 }

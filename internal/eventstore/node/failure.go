@@ -3,7 +3,9 @@ package node
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -34,8 +36,22 @@ type failure struct {
 
 func (f *failure) Error() string { return f.status.Message() }
 
+// refuse makes a failure; its trailers are keys and values in turn.
 func refuse(code codes.Code, message string, trailers ...string) *failure {
+	for i, text := range trailers {
+		trailers[i] = printable(text)
+	}
 	return &failure{status: status.New(code, message), trailers: metadata.Pairs(trailers...)}
+}
+
+// printable is a text as a header may carry it. A stream's name may have any character; a client would take the whole answer for
+// broken. What is not printable ASCII, or a mark that would be taken for an escape then, is escaped as in a URL.
+func printable(text string) string {
+	const firstPrintable, lastPrintable = ' ', '~'
+	if strings.IndexFunc(text, func(r rune) bool { return r < firstPrintable || r > lastPrintable }) < 0 {
+		return text
+	}
+	return url.PathEscape(text)
 }
 
 // errStopping ends what is open when the node stops; clients look for the node again.
@@ -57,6 +73,8 @@ func failed(err error) *failure {
 	switch {
 	case errors.As(err, &broken):
 		return refuse(codes.Aborted, err.Error()) // as a real node's commit timeout: the outcome is unknown
+	case errors.Is(err, eventlog.ErrFull):
+		return refuse(codes.ResourceExhausted, err.Error())
 	case errors.Is(err, eventlog.ErrClosed):
 		return errStopping
 	case errors.Is(err, context.DeadlineExceeded):

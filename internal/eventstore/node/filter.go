@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +14,9 @@ import (
 
 // defaultWindow is how many records a real node considers in one step when the request does not say.
 const defaultWindow = 32
+
+// maxPatternBytes: a compiled pattern takes some hundred times its text's memory.
+const maxPatternBytes = 16 << 10
 
 // filter chooses records of the whole log. nil lets everything through.
 type filter struct {
@@ -36,6 +40,10 @@ func parseFilter(options *streams.ReadReq_Options_FilterOptions) (*filter, error
 	}
 	f.prefixes = expression.GetPrefix()
 	if text := expression.GetRegex(); text != "" {
+		if len(text) > maxPatternBytes {
+			return nil, refuse(codes.InvalidArgument,
+				fmt.Sprintf("the filter's pattern has %d bytes, at most %d are allowed", len(text), maxPatternBytes))
+		}
 		pattern, err := regexp.Compile(text)
 		if err != nil {
 			return nil, refuse(codes.InvalidArgument, "the filter's "+err.Error())

@@ -117,39 +117,6 @@ func (s *server) hearStream(t *testing.T, stream string, events uint64) {
 	}
 }
 
-// TestSlowSubscribersDelayNobody has subscribers that do not read at all while more is written than any buffer holds; they then read
-// everything.
-func TestSlowSubscribersDelayNobody(t *testing.T) {
-	t.Parallel()
-	const slow, events = 3, 300
-	s := startSmall(t)
-	subscriptions := make([]*esdb.Subscription, slow)
-	for i := range subscriptions {
-		subscription, err := s.client.SubscribeToAll(context.Background(), esdb.SubscribeToAllOptions{From: esdb.End{}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = subscription.Close() }()
-		subscriptions[i] = subscription
-	}
-	large := proposal("x")
-	large.Data = make([]byte, 64<<10)
-	writer := connect(t, s.url) // its own connection: the client's flow control is shared by its streams
-	for i := range events {
-		large.EventID[0], large.EventID[1] = byte(i), byte(i>>8)
-		if _, err := writer.AppendToStream(t.Context(), "large", esdb.AppendToStreamOptions{}, large); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, subscription := range subscriptions {
-		last := fmt.Sprintf("large@%d", events-1)
-		heard := hear(t, subscription, last)
-		if want := len("caught-up") + events*len(" large@0"); len(heard) < want {
-			t.Errorf("a slow subscriber heard %q", heard)
-		}
-	}
-}
-
 func TestStopEndsSubscriptionsAsUnavailable(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -1,11 +1,11 @@
 package node
 
 import (
-	"context"
 	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc/codes"
 
 	eventlog "github.com/tidings-io/tidings/internal/eventstore/node/log"
 )
@@ -18,6 +18,7 @@ const (
 	outcomeDeleted       = "stream_deleted"
 	outcomeInvalid       = "invalid"
 	outcomeCancelled     = "cancelled"
+	outcomeFull          = "full"
 	outcomeFailed        = "failed"
 )
 
@@ -50,7 +51,8 @@ func newMetrics(registerer prometheus.Registerer, log *eventlog.Log) *metrics {
 		}),
 	}
 	for _, outcome := range []string{
-		outcomeWritten, outcomeRepeated, outcomeWrongRevision, outcomeDeleted, outcomeInvalid, outcomeCancelled, outcomeFailed,
+		outcomeWritten, outcomeRepeated, outcomeWrongRevision, outcomeDeleted, outcomeInvalid, outcomeCancelled, outcomeFull,
+		outcomeFailed,
 	} {
 		m.appends.WithLabelValues(outcome)
 	}
@@ -72,13 +74,16 @@ func (m *metrics) appended(outcome string, took time.Duration) {
 func (m *metrics) committed(events int) { m.batch.Observe(float64(events)) }
 
 func outcomeOf(err error) string {
-	var deleted *eventlog.StreamDeleted
-	switch {
-	case errors.As(err, &deleted):
+	if errors.Is(err, eventlog.ErrFull) {
+		return outcomeFull // the other refusals for want of room are of single requests
+	}
+	f := failed(err)
+	switch f.status.Code() {
+	case codes.FailedPrecondition:
 		return outcomeDeleted
-	case errors.Is(err, eventlog.ErrInvalid):
+	case codes.InvalidArgument, codes.Unknown, codes.ResourceExhausted:
 		return outcomeInvalid
-	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+	case codes.Canceled, codes.DeadlineExceeded:
 		return outcomeCancelled
 	}
 	return outcomeFailed

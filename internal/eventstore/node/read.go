@@ -82,9 +82,9 @@ func (s *streamsService) parseRead(o *streams.ReadReq_Options, call streams.Stre
 }
 
 func (r *reading) parseStream(o *streams.ReadReq_Options_StreamOptions) error {
-	r.stream = string(o.GetStreamIdentifier().GetStreamName())
-	if r.stream == "" {
-		return refuse(codes.InvalidArgument, "the read has an empty stream name")
+	var err error
+	if r.stream, err = parseStreamName(o.GetStreamIdentifier()); err != nil {
+		return err
 	}
 	if r.filter != nil {
 		return refuse(codes.InvalidArgument, "only $all can be filtered")
@@ -141,13 +141,16 @@ func (r *reading) run() error {
 func (r *reading) readAll() error {
 	head := r.log.Head()
 	next := eventlog.Position(r.from.at)
-	if r.from.last || next > head {
+	if r.from.last {
 		next = head + 1
 	}
-	if r.backwards && r.from.first {
-		next = 0
+	if next > head+1 || r.backwards && r.from.first {
+		return nil // nothing is there
 	}
 	for left := r.count; left > 0; {
+		if err := r.ended(); err != nil {
+			return err
+		}
 		page, err := r.pageOfAll(next, left)
 		if err != nil {
 			return err
@@ -174,6 +177,9 @@ func (r *reading) readAll() error {
 	}
 	return nil
 }
+
+// ended is asked before each page: a filter that picks nothing sends nothing, and would not notice that its caller has gone.
+func (r *reading) ended() error { return r.call.Context().Err() }
 
 func (r *reading) pageOfAll(next eventlog.Position, left uint64) ([]*eventlog.Record, error) {
 	limit := r.limit(left)
@@ -216,6 +222,9 @@ func (r *reading) readStream() error {
 		read, step = stream.Backward, -1
 	}
 	for left := r.count; left > 0; {
+		if err := r.ended(); err != nil {
+			return err
+		}
 		page, err := read(next, r.limit(left))
 		if err != nil {
 			return err

@@ -184,14 +184,19 @@ func TestMetricsStartAtZeroAndCount(t *testing.T) {
 	want := map[string]float64{
 		"tidings_node_appends_total cancelled":      0,
 		"tidings_node_appends_total failed":         0,
+		"tidings_node_appends_total full":           0,
 		"tidings_node_appends_total invalid":        0,
 		"tidings_node_appends_total repeated":       0,
 		"tidings_node_appends_total stream_deleted": 0,
 		"tidings_node_appends_total written":        0,
 		"tidings_node_appends_total wrong_revision": 0,
 		"tidings_node_append_duration_seconds":      0,
+		"tidings_node_certificate_expiry_seconds":   0,
 		"tidings_node_commit_batch_events":          0,
 		"tidings_node_head_position":                0,
+		"tidings_node_logins_total accepted":        0,
+		"tidings_node_logins_total busy":            0,
+		"tidings_node_logins_total refused":         0,
 		"tidings_node_subscriptions":                0,
 	}
 	expect(want)

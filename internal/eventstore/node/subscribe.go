@@ -1,6 +1,8 @@
 package node
 
 import (
+	"errors"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 
@@ -38,7 +40,7 @@ func (r *reading) stopped() error {
 	case <-r.stopping:
 		return errStopping
 	default:
-		return nil
+		return r.ended()
 	}
 }
 
@@ -134,6 +136,7 @@ type streamSubscription struct {
 
 	next     eventlog.Revision // everything below has been sent or is not wanted
 	position eventlog.Position // everything below has been considered
+	gone     bool              // the stream has been ended, but the reader has not come so far
 }
 
 func (r *reading) subscribeStream() error {
@@ -161,7 +164,12 @@ func (r *reading) subscribeStream() error {
 			return err
 		}
 		// It fell behind what is in memory: by the index it need not read the events of all other streams.
-		if stream, err = r.log.Stream(r.stream); err != nil {
+		stream, err = r.log.Stream(r.stream)
+		if _, ended := errors.AsType[*eventlog.StreamDeleted](err); ended {
+			s.gone = true // the index no longer shows the stream: the log still has its last events
+			return s.follow()
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -202,10 +210,10 @@ func (s *streamSubscription) follow() error {
 		if err != nil {
 			return err
 		}
-		if !recent {
+		if !recent && !s.gone {
 			return nil
 		}
-		if !said {
+		if !said && !s.gone {
 			said = true
 			if err := s.sendCaughtUp(); err != nil {
 				return err

@@ -2,7 +2,11 @@ package node
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/google/uuid"
@@ -48,6 +52,26 @@ func wireStream(name string) *shared.StreamIdentifier {
 	return &shared.StreamIdentifier{StreamName: []byte(name)}
 }
 
+// maxNameBytes bounds a stream's name, its "$$" not counted. A real node knows no limit of its own; names this long are mistakes, and
+// a name is sent with each of its events, three times in the index, and back in trailers.
+const maxNameBytes = 4096
+
+// parseStreamName takes every name that is text. A real node would change what is not, and two names could become one.
+func parseStreamName(id *shared.StreamIdentifier) (string, error) {
+	const metastream = "$$"
+	name := string(id.GetStreamName())
+	switch {
+	case name == "" || name == metastream:
+		return "", refuse(codes.Unknown, strconv.Quote(name)+" is not the name of a stream") // as a real node's handler that threw
+	case !utf8.ValidString(name):
+		return "", refuse(codes.InvalidArgument, "the stream's name is not UTF-8: "+strconv.Quote(name[:min(len(name), 100)]))
+	case len(strings.TrimPrefix(name, metastream)) > maxNameBytes:
+		return "", refuse(codes.InvalidArgument,
+			fmt.Sprintf("the stream's name has %d bytes, at most %d are allowed", len(name), maxNameBytes))
+	}
+	return name, nil
+}
+
 // expectation are the generated messages of the three calls that carry an expected revision.
 type expectation interface {
 	GetStreamIdentifier() *shared.StreamIdentifier
@@ -59,8 +83,10 @@ type expectation interface {
 
 // parseExpected reads the stream and what the writer believes about it; isRevision tells which member of the oneof is set.
 func parseExpected(e expectation, isRevision bool) (string, eventlog.Expected, error) {
-	stream := string(e.GetStreamIdentifier().GetStreamName())
+	stream, err := parseStreamName(e.GetStreamIdentifier())
 	switch {
+	case err != nil:
+		return "", 0, err
 	case e.GetNoStream() != nil:
 		return stream, eventlog.NoStream, nil
 	case e.GetAny() != nil:
