@@ -17,12 +17,14 @@ import (
 
 // Node is the embedded event store.
 type Node struct {
-	Dir        string
-	Log        eventlog.Options // but for its Logger
-	Logger     *slog.Logger
-	Registerer prometheus.Registerer
-	Monitor    net.Listener        // serves health and metrics; nil: nothing does
-	Gatherer   prometheus.Gatherer // what Monitor shows
+	Dir         string
+	Log         eventlog.Options  // but for its Logger
+	Certificate *node.Certificate // nil: no TLS
+	Users       *node.Users       // nil: everybody may call
+	Logger      *slog.Logger
+	Registerer  prometheus.Registerer
+	Monitor     net.Listener        // serves health and metrics, to everybody; nil: nothing does
+	Gatherer    prometheus.Gatherer // what Monitor shows
 }
 
 // Run opens the log in Dir and serves it on the listener until ctx ends. Opened,
@@ -49,7 +51,9 @@ func (n Node) Run(ctx context.Context, listener net.Listener, opened func()) err
 }
 
 func (n Node) serve(ctx context.Context, log *eventlog.Log, listener net.Listener) error {
-	server := node.New(log, node.Options{Registerer: n.Registerer, Logger: n.Logger})
+	server := node.New(log, node.Options{
+		Registerer: n.Registerer, Logger: n.Logger, Certificate: n.Certificate, Users: n.Users,
+	})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Serve(ctx, listener) })
 	if n.Monitor != nil {

@@ -13,6 +13,8 @@ import (
 // NodeCommand is `tidings node`: without a subcommand it serves.
 type NodeCommand struct {
 	Serve NodeServeCommand `cmd:"" default:"withargs" help:"Serve, as does tidings node without a command."`
+
+	HashPassword NodeHashPasswordCommand `cmd:"" help:"Read a password from standard input and print the user's line for --users-file."`
 }
 
 // NodeServeCommand is `tidings node serve`, and what `tidings node` does by itself.
@@ -21,14 +23,15 @@ type NodeServeCommand struct {
 	Data          string `help:"Directory of the log, made when missing." default:"./data/eventstore" env:"TIDINGS_NODE_DATA"`
 	Listen        string `help:"Address to serve the event store's protocol on." default:"127.0.0.1:2113" env:"TIDINGS_NODE_LISTEN"`
 	MonitorListen string `help:"Address to serve /livez, /readyz and /metrics on, such as 127.0.0.1:2114; none unless given." env:"TIDINGS_NODE_MONITOR_LISTEN"`
-	Insecure      bool   `help:"Listen on addresses that others can reach, though there is no access control." env:"TIDINGS_INSECURE"`
-	MinFreeMiB    int64  `name:"min-free-mib" help:"Free space in MiB that the disk must keep: below it appends are refused until there is room. 0: 256, but at most a tenth of the disk." default:"0" env:"TIDINGS_NODE_MIN_FREE_MIB"`
-	AcceptLoss    bool   `help:"Open a log that lost acknowledged events at its end, and go on without them; their positions are not used again."`
+	Insecure      bool   `help:"Listen on addresses that others can reach, also without TLS and users; the monitor has neither." env:"TIDINGS_INSECURE"`
+	NodeAccessFlags
+	MinFreeMiB int64 `name:"min-free-mib" help:"Free space in MiB that the disk must keep: below it appends are refused until there is room. 0: 256, but at most a tenth of the disk." default:"0" env:"TIDINGS_NODE_MIN_FREE_MIB"`
+	AcceptLoss bool  `help:"Open a log that lost acknowledged events at its end, and go on without them; their positions are not used again."`
 }
 
 // Validate refuses addresses that must not be listened on, and what means nothing.
 func (c *NodeServeCommand) Validate() error {
-	err := httpapi.CheckListen(c.Listen, c.Insecure)
+	err := c.check(c.Listen, c.Insecure)
 	if c.MinFreeMiB < 0 || c.MinFreeMiB > math.MaxInt64>>20 {
 		err = errors.Join(err, errors.New("--min-free-mib is no amount of space"))
 	}
@@ -40,6 +43,10 @@ func (c *NodeServeCommand) Validate() error {
 
 // Run serves until told to stop.
 func (c *NodeServeCommand) Run(ctx context.Context) error {
+	certificate, users, err := c.open(c.Logger())
+	if err != nil {
+		return err
+	}
 	listener, err := listen(ctx, "--listen", c.Listen)
 	if err != nil {
 		return err
@@ -47,12 +54,14 @@ func (c *NodeServeCommand) Run(ctx context.Context) error {
 	registry := newRegistry()
 	node := Node{
 		Dir: c.Data, Log: eventlog.Options{MinFree: c.MinFreeMiB << 20, AcceptLoss: c.AcceptLoss},
-		Logger: c.Logger(), Registerer: registry, Gatherer: registry,
+		Certificate: certificate, Users: users, Logger: c.Logger(), Registerer: registry, Gatherer: registry,
 	}
 	if c.MonitorListen != "" {
 		if node.Monitor, err = listen(ctx, "--monitor-listen", c.MonitorListen); err != nil {
 			return errors.Join(err, listener.Close())
 		}
 	}
-	return served(ctx, node.Run(ctx, listener, func() { fmt.Println("ready " + storeURL(listener)) }))
+	return served(ctx, node.Run(ctx, listener, func() {
+		fmt.Printf("ready esdb://%s?tls=%t\n", listener.Addr(), certificate != nil)
+	}))
 }
