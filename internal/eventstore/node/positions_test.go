@@ -114,7 +114,7 @@ func TestCountedReadsHoldEventsAlone(t *testing.T) {
 // TestACountedReadEndsAtTheHeadOfItsBeginning: it appends one more for each event it reads, and comes to an end.
 func TestACountedReadEndsAtTheHeadOfItsBeginning(t *testing.T) {
 	t.Parallel()
-	const before = 3000 // more than flow control lets through before the first is read
+	const before = 1500 // more than flow control lets through before the first is read
 	for _, direction := range []esdb.Direction{esdb.Forwards, esdb.Backwards} {
 		for _, stream := range []string{"", "a"} {
 			t.Run(fmt.Sprintf("direction %d of %q", direction, stream), func(t *testing.T) {

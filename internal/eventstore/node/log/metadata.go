@@ -45,31 +45,50 @@ func (m Metadata) tooOld(created Ticks, now time.Time) bool {
 	return m.MaxAge > 0 && now.Sub(created.Time()) > m.MaxAge
 }
 
-// parseMetadata reads what a metadata event says. Anything malformed is as if there were no metadata at all.
+// parseMetadata reads what a metadata event says. Anything malformed is as if there were no metadata at all, also in a part that the
+// log does not obey.
 func parseMetadata(e Event) Metadata {
 	if !e.JSON {
 		return Metadata{}
 	}
-	var stored struct {
-		MaxCount       *int64 `json:"$maxCount"`
-		MaxAge         *int64 `json:"$maxAge"`
-		TruncateBefore *int64 `json:"$tb"`
-	}
-	if json.Unmarshal(e.Data, &stored) != nil {
+	keys := map[string]json.RawMessage{} // a struct's fields would match whatever the case
+	if json.Unmarshal(e.Data, &keys) != nil || !plausibleACL(keys["$acl"]) {
 		return Metadata{}
 	}
-	var m Metadata
-	if stored.MaxCount != nil {
-		m.MaxCount = max(0, *stored.MaxCount)
+	var maxCount, maxAge, truncateBefore, cacheControl int64
+	for key, into := range map[string]*int64{
+		"$maxCount": &maxCount, "$maxAge": &maxAge, "$tb": &truncateBefore, "$cacheControl": &cacheControl,
+	} {
+		if value, ok := keys[key]; ok && json.Unmarshal(value, into) != nil {
+			return Metadata{}
+		}
 	}
-	if stored.MaxAge != nil && *stored.MaxAge > 0 {
-		const longest = math.MaxInt64 / int64(time.Second)
-		m.MaxAge = time.Duration(min(*stored.MaxAge, longest)) * time.Second
+	const longest = math.MaxInt64 / int64(time.Second)
+	return Metadata{
+		MaxCount:       max(0, maxCount),
+		MaxAge:         time.Duration(min(max(0, maxAge), longest)) * time.Second,
+		TruncateBefore: Revision(max(0, truncateBefore)),
 	}
-	if stored.TruncateBefore != nil {
-		m.TruncateBefore = Revision(max(0, *stored.TruncateBefore))
+}
+
+// plausibleACL tells whether an access control list has its form: the name of one, or lists of roles.
+func plausibleACL(value json.RawMessage) bool {
+	var named string
+	if len(value) == 0 || json.Unmarshal(value, &named) == nil {
+		return true
 	}
-	return m
+	var lists map[string]json.RawMessage
+	if json.Unmarshal(value, &lists) != nil {
+		return false
+	}
+	for _, roles := range lists {
+		var one string
+		var many []string
+		if json.Unmarshal(roles, &one) != nil && json.Unmarshal(roles, &many) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // deletedMetadata is what a deletion writes; it replaces all other metadata.
