@@ -20,7 +20,12 @@ func parse(connection string, logger *slog.Logger) (*client.Configuration, error
 	if err == nil {
 		err = config.Validate()
 	}
-	if err != nil {
+	switch {
+	case err != nil && unclear(connection):
+		return nil, errUnclear // the client's error might tell what is a password
+	case err == nil && config.Username == "" && strings.Contains(beforeAny(connection, "?"), "@"):
+		return nil, errUnclear // taken for a host
+	case err != nil:
 		if problem := (*url.Error)(nil); errors.As(err, &problem) {
 			err = problem.Err
 		}
@@ -29,6 +34,32 @@ func parse(connection string, logger *slog.Logger) (*client.Configuration, error
 	config.Logger = clientLog(logger)
 	config.DefaultDeadline = nil // every call carries its own
 	return config, nil
+}
+
+var errUnclear = errors.New("event store connection string: it is not understood; " +
+	"in a user's name and password % is written %25, / %2F, ? %3F, # %23 and @ %40")
+
+// unclear says that a password may reach to where others look for a host, a path or settings.
+func unclear(connection string) bool {
+	if _, rest, found := strings.Cut(connection, "://"); found {
+		connection = rest
+	}
+	authority := beforeAny(connection, "/?#")
+	rest := connection[len(authority):]
+	if _, err := url.PathUnescape(authority); err != nil {
+		return true
+	}
+	if !strings.Contains(rest, "@") {
+		return false
+	}
+	return rest[0] != '?' || !strings.Contains(authority, "@") // settings may have one
+}
+
+func beforeAny(s, ends string) string {
+	if i := strings.IndexAny(s, ends); i >= 0 {
+		return s[:i]
+	}
+	return s
 }
 
 // clientLog passes on what the client says as details for debugging: it reports
