@@ -46,17 +46,23 @@ func open(t testing.TB, url string, options esdb.Options) *esdb.Store {
 type server struct {
 	t       testing.TB
 	log     *eventlog.Log
+	options node.Options
 	address string
 	stop    func()
 }
 
 func startServer(t testing.TB) *server {
 	t.Helper()
+	return startServerWith(t, node.Options{})
+}
+
+func startServerWith(t testing.TB, options node.Options) *server {
+	t.Helper()
 	log, err := eventlog.Open(t.TempDir(), eventlog.Options{})
 	if err != nil {
 		t.Fatalf("open the log: %v", err)
 	}
-	s := &server{t: t, log: log, address: "127.0.0.1:0"}
+	s := &server{t: t, log: log, options: options, address: "127.0.0.1:0"}
 	s.start()
 	t.Cleanup(func() {
 		s.stop()
@@ -81,7 +87,7 @@ func (s *server) start() {
 	s.address = listener.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- node.New(s.log, node.Options{}).Serve(ctx, listener) }()
+	go func() { served <- node.New(s.log, s.options).Serve(ctx, listener) }()
 	s.stop = func() {
 		cancel()
 		if err := <-served; err != nil {

@@ -88,7 +88,7 @@ func (s *Store) connect(ctx context.Context) (*connection, error) {
 		}
 		c.leave()
 		if err != nil {
-			return nil, err
+			return nil, explained(err)
 		}
 	}
 	panic("unreachable: the last attempt returns")
