@@ -61,7 +61,25 @@ func newMetrics(registerer prometheus.Registerer, log *eventlog.Log) *metrics {
 			Name: "tidings_node_head_position",
 			Help: "Position of the last durable event.",
 		}, func() float64 { return float64(log.Head()) })
-		registerer.MustRegister(m.appends, m.duration, m.batch, m.subscriptions, head)
+		free := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "tidings_node_disk_free_bytes",
+			Help: "Free space of the disk that holds the log, as last seen; -1 where the file system cannot tell.",
+		}, func() float64 {
+			if bytes, known := log.FreeBytes(); known {
+				return float64(bytes)
+			}
+			return -1
+		})
+		accepting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "tidings_node_accepting_appends",
+			Help: "1 while appends are taken; 0 while the disk is full, and after it failed.",
+		}, func() float64 {
+			if errors.Join(log.Full(), log.Failure()) != nil {
+				return 0
+			}
+			return 1
+		})
+		registerer.MustRegister(m.appends, m.duration, m.batch, m.subscriptions, head, free, accepting)
 	}
 	return m
 }

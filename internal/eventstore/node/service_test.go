@@ -198,6 +198,8 @@ func TestMetricsStartAtZeroAndCount(t *testing.T) {
 		"tidings_node_logins_total busy":            0,
 		"tidings_node_logins_total refused":         0,
 		"tidings_node_subscriptions":                0,
+		"tidings_node_accepting_appends":            1,
+		"tidings_node_disk_free_bytes":              -1, // a file system in memory cannot tell
 	}
 	expect(want)
 	s.append(t, "a", "x", "x")
