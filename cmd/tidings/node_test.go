@@ -3,14 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,8 +88,10 @@ func TestWhoMayReachTheNode(t *testing.T) {
 func TestANodeWithUsers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	cert, key, users := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "users")
-	selfSigned(t, cert, key)
+	cert, key, users := filepath.Join(dir, "node.pem"), filepath.Join(dir, "node.key"), filepath.Join(dir, "users")
+	if shown := printed(t, "", "node", "certificate", "localhost", "--dir", dir); !strings.Contains(shown, "--tls-cert "+cert+" --tls-key "+key) {
+		t.Errorf("got %q, want the flags to give", shown)
+	}
 	line := printed(t, "the-password\r\n", "node", "hash-password", "alice")
 	if !strings.HasPrefix(line, "alice:$2a$") || strings.Contains(line, "the-password") {
 		t.Fatalf("got %q, want a name and a hash", line)
@@ -110,7 +108,7 @@ func TestANodeWithUsers(t *testing.T) {
 	address := strings.TrimSuffix(strings.TrimPrefix(url, "esdb://"), "?tls=true")
 	address = "localhost" + address[strings.LastIndex(address, ":"):]
 	for who, good := range map[string]bool{"alice:the-password@": true, "alice:wrong@": false, "": false} {
-		store, err := esdb.Open(fmt.Sprintf("esdb://%s%s?tlsCaFile=%s", who, address, cert), esdb.Options{})
+		store, err := esdb.Open(fmt.Sprintf("esdb://%s%s?tlsCaFile=%s", who, address, filepath.Join(dir, "authority.pem")), esdb.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,28 +150,41 @@ func readyNode(t *testing.T, stdout func() (io.ReadCloser, error), start func() 
 	return url
 }
 
-// selfSigned writes a certificate for localhost that is its own authority.
-func selfSigned(t *testing.T, certFile, keyFile string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: private}} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+// TestACertificateIsRenewed: clients that trust the authority need nothing new.
+func TestACertificateIsRenewed(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "new", "tls")
+	trusted := x509.NewCertPool()
+	var serials []string
+	for _, hosts := range [][]string{{"store.example.org", "10.0.0.5", "::1"}, {"store.example.org", "10.0.0.5", "::1"}} {
+		printed(t, "", append([]string{"node", "certificate", "--dir", dir, "--days", "30"}, hosts...)...)
+		pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "node.pem"), filepath.Join(dir, "node.key"))
+		if err != nil {
 			t.Fatal(err)
+		}
+		if len(serials) == 0 {
+			authority, err := os.ReadFile(filepath.Join(dir, "authority.pem"))
+			if err != nil || !trusted.AppendCertsFromPEM(authority) {
+				t.Fatalf("the authority: %v", err)
+			}
+		}
+		for _, host := range hosts {
+			if _, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: trusted, DNSName: host}); err != nil {
+				t.Errorf("%s: %v", host, err)
+			}
+		}
+		if left := time.Until(pair.Leaf.NotAfter); left > 30*24*time.Hour || left < 29*24*time.Hour {
+			t.Errorf("it is valid for %s, want 30 days", left)
+		}
+		serials = append(serials, pair.Leaf.SerialNumber.String())
+	}
+	if serials[0] == serials[1] {
+		t.Error("the certificate was not renewed")
+	}
+	for file, want := range map[string]os.FileMode{"authority.key": 0o600, "node.key": 0o600, "node.pem": 0o644} {
+		info, err := os.Stat(filepath.Join(dir, file))
+		if err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: got %v, %v, want %o", file, info.Mode(), err, want)
 		}
 	}
 }

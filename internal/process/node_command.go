@@ -14,6 +14,7 @@ import (
 type NodeCommand struct {
 	Serve NodeServeCommand `cmd:"" default:"withargs" help:"Serve, as does tidings node without a command."`
 
+	Certificate  NodeCertificateCommand  `cmd:"" help:"Make a certificate for --tls-cert and --tls-key, and an authority for clients to trust."`
 	HashPassword NodeHashPasswordCommand `cmd:"" help:"Read a password from standard input and print the user's line for --users-file."`
 }
 
