@@ -28,6 +28,9 @@ type Options struct {
 	AcceptLoss bool
 	// RingEvents bounds how many recent records are kept in memory for followers; 0: 8,192.
 	RingEvents int
+
+	// settles: this is the part of a backup or a restore that opens what it has written.
+	settles bool
 }
 
 // Log is an open event log. All methods may be called at once from many goroutines.
@@ -52,6 +55,7 @@ type Log struct {
 	tail tail
 
 	failed atomic.Pointer[Failed]
+	opened time.Time
 
 	// open is held for reading while the storage engine is in use, for writing to close it.
 	open   sync.RWMutex
@@ -59,7 +63,8 @@ type Log struct {
 }
 
 // Open opens the log in a directory, creating both when missing, and cuts off a torn tail. It fails with ErrInUse when another
-// process has the directory, with *Lost when acknowledged events are missing, and with ErrCorrupt when files are damaged.
+// process has the directory, with *Lost when acknowledged events are missing, with ErrCorrupt when files are damaged, and with ErrBackup
+// when the directory is a backup's.
 func Open(dir string, o Options) (*Log, error) {
 	if o.FS == nil {
 		o.FS = vfs.Default
@@ -81,6 +86,7 @@ func Open(dir string, o Options) (*Log, error) {
 	if o.NoSync {
 		l.durability = pebble.NoSync
 	}
+	l.opened = l.now()
 	l.space = newSpace(o.FS, dir, o.MinFree, l.stopping)
 	if err := l.start(dir, o); err != nil {
 		return nil, fmt.Errorf("open the event log in %s: %w", dir, err)
@@ -92,11 +98,17 @@ func Open(dir string, o Options) (*Log, error) {
 
 // start opens the storage and looks at what is there.
 func (l *Log) start(dir string, o Options) error {
+	if err := checkNoBackup(o.FS, dir); err != nil && !o.settles {
+		return err
+	}
 	lock, err := lockDirectory(dir, o.FS)
 	if err != nil {
 		return err
 	}
 	defer lock.Close() //nolint:errcheck // the storage engine holds its own reference to the lock
+	if err := removeStages(o.FS, dir); err != nil {
+		return err
+	}
 	known, found, err := readMark(o.FS, dir)
 	if err != nil && !o.AcceptLoss {
 		return err

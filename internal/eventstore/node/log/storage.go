@@ -50,6 +50,7 @@ func openStorage(dir string, o Options, lock *pebble.Lock, l *Log) (db *pebble.D
 		MemTableStopWritesThreshold: memTables,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       32,
+		DisableAutomaticCompactions: o.settles,
 		Logger:                      engine,
 		EventListener: &pebble.EventListener{
 			BackgroundError: engine.backgroundError,
