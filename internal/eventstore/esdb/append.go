@@ -17,8 +17,8 @@ const maxFailures = 3
 
 // Append writes all events or none, durably before it returns. Its errors are
 // events.ErrWrongRevision, ErrStreamDeleted and ErrTooLarge;
-// ErrStoreUnavailable, only if certainly nothing was written; and
-// ErrOutcomeUnknown, when the connection broke in the middle and the same events,
+// ErrStoreUnavailable, only if certainly nothing was written, be the store away
+// or its disk full; and ErrOutcomeUnknown, when the connection broke in the middle and the same events,
 // sent again until the deadline, did not get through either.
 //
 // Sending the same events again, here or by the caller, writes them once: the
@@ -111,7 +111,8 @@ func refusal(doubt, err error) error {
 	if doubt == nil || errors.Is(err, events.ErrWrongRevision) {
 		return err
 	}
-	return fmt.Errorf("%w: %w; then: %w", events.ErrOutcomeUnknown, doubt, err)
+	// Not wrapped: it may be a kind of error that says for certain that nothing was written.
+	return fmt.Errorf("%w: %w; then: %s", events.ErrOutcomeUnknown, doubt, err.Error())
 }
 
 func first(errs ...error) error {

@@ -84,7 +84,13 @@ func judgeStatus(err error, complete bool) (fate, error) {
 			return refused, fmt.Errorf("%w: %w", events.ErrTooLarge, err)
 		}
 		return refused, err
-	case codes.FailedPrecondition, codes.ResourceExhausted, codes.OutOfRange:
+	case codes.ResourceExhausted:
+		if strings.Contains(err.Error(), "larger than max") { // the transport's words
+			return refused, fmt.Errorf("%w: %w", events.ErrTooLarge, err)
+		}
+		// The store's disk is full, say: nothing was written, and it says so itself; a new connection would not help.
+		return refused, fmt.Errorf("%w: %w", events.ErrStoreUnavailable, err)
+	case codes.FailedPrecondition, codes.OutOfRange:
 		return refused, err
 	case codes.Canceled:
 		if complete {

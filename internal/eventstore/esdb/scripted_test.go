@@ -173,15 +173,22 @@ func TestWhatAnAppendIsTold(t *testing.T) {
 		"no access":                     {fails(codes.PermissionDenied, "no"), other, 1},
 		"no credentials":                {fails(codes.Unauthenticated, "no"), other, 1},
 		"an argument it does not like":  {fails(codes.InvalidArgument, "no"), other, 1},
-		"more than it takes":            {fails(codes.ResourceExhausted, "no"), other, 1},
-		"a failure inside":              {fails(codes.Internal, "no"), events.ErrOutcomeUnknown, 3},
-		"an unknown failure":            {fails(codes.Unknown, "no"), events.ErrOutcomeUnknown, 3},
-		"never ready":                   {fails(codes.Unavailable, "no"), events.ErrOutcomeUnknown, 0},
-		"always too slow":               {fails(codes.Aborted, "no"), events.ErrOutcomeUnknown, 0},
-		"not ready, then written":       {once(codes.Unavailable, success), nil, 2},
-		"too slow, then written":        {once(codes.Aborted, success), nil, 2},
-		"failed, then written":          {once(codes.Internal, success), nil, 2},
-		"in doubt, then refused":        {once(codes.Aborted, wrong), events.ErrWrongRevision, 2},
+		"no room for it":                {fails(codes.ResourceExhausted, "the disk is full"), events.ErrStoreUnavailable, 1},
+		"a larger frame than it takes":  {fails(codes.ResourceExhausted, "grpc: received message larger than max (9 vs. 8)"), events.ErrTooLarge, 1},
+		"in doubt, then no room": {func(call int, _ grpc.ServerStream) (*streams.AppendResp, error) {
+			if call == 1 {
+				return nil, status.Error(codes.Aborted, "slow")
+			}
+			return nil, status.Error(codes.ResourceExhausted, "the disk is full")
+		}, events.ErrOutcomeUnknown, 2},
+		"a failure inside":        {fails(codes.Internal, "no"), events.ErrOutcomeUnknown, 3},
+		"an unknown failure":      {fails(codes.Unknown, "no"), events.ErrOutcomeUnknown, 3},
+		"never ready":             {fails(codes.Unavailable, "no"), events.ErrOutcomeUnknown, 0},
+		"always too slow":         {fails(codes.Aborted, "no"), events.ErrOutcomeUnknown, 0},
+		"not ready, then written": {once(codes.Unavailable, success), nil, 2},
+		"too slow, then written":  {once(codes.Aborted, success), nil, 2},
+		"failed, then written":    {once(codes.Internal, success), nil, 2},
+		"in doubt, then refused":  {once(codes.Aborted, wrong), events.ErrWrongRevision, 2},
 		"in doubt, then no access": {func(call int, _ grpc.ServerStream) (*streams.AppendResp, error) {
 			if call == 1 {
 				return nil, status.Error(codes.Aborted, "slow")

@@ -2,10 +2,14 @@ package esdb_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/tidings-io/tidings/internal/eventstore/esdb"
 	"github.com/tidings-io/tidings/internal/eventstore/node"
@@ -23,12 +27,65 @@ func TestEmbeddedNode(t *testing.T) {
 // TestServer runs the suite on a server of its own, such as an EventStoreDB.
 func TestServer(t *testing.T) {
 	t.Parallel()
-	url := os.Getenv("TIDINGS_TEST_EVENTSTORE")
+	url := os.Getenv("TEST_EVENTSTORE_URL")
 	if url == "" {
-		t.Skip("TIDINGS_TEST_EVENTSTORE has no connection string")
+		t.Skip("TEST_EVENTSTORE_URL has no connection string")
 	}
 	store := open(t, url, esdb.Options{})
 	storetest.Run(t, func(*testing.T) storetest.Store { return store })
+}
+
+// TestSharedServer runs the suite twice on one node that others use all the while, as a server of its own may be used: they write
+// streams and events of the store's own kind, delete, end and truncate.
+func TestSharedServer(t *testing.T) {
+	t.Parallel()
+	server := startServer(t)
+	ctx, stop := context.WithCancel(context.Background())
+	var others sync.WaitGroup
+	t.Cleanup(func() {
+		stop()
+		others.Wait()
+	})
+	for n := range 2 {
+		others.Go(func() { server.otherwiseUsed(ctx, n) })
+	}
+	store := open(t, server.url(), esdb.Options{})
+	for _, round := range []string{"first", "second"} {
+		t.Run(round, func(t *testing.T) {
+			t.Parallel()
+			storetest.Run(t, func(*testing.T) storetest.Store { return store })
+		})
+	}
+}
+
+// otherwiseUsed is traffic that has nothing to do with a test.
+func (s *server) otherwiseUsed(ctx context.Context, n int) {
+	pause := time.NewTicker(2 * time.Millisecond)
+	defer pause.Stop()
+	for round := 0; ctx.Err() == nil; round++ {
+		stream := fmt.Sprintf("other%d-%d", n, round%7)
+		kind := []string{"Noted", "$stats", "$>", "Other"}[round%4]
+		event := eventlog.Event{ID: uuid.New(), Type: kind, JSON: true, Data: []byte(`{"name":"other"}`)}
+		_, err := s.log.Append(ctx, stream, eventlog.Any, event, eventlog.Event{ID: uuid.New(), Type: kind})
+		switch {
+		case err != nil:
+		case round%10 == 3:
+			event.ID, event.Type, event.Data = uuid.New(), eventlog.TypeMetadata, []byte(`{"$maxCount":2}`)
+			_, err = s.log.Append(ctx, "$$"+stream, eventlog.Any, event)
+		case round%10 == 7:
+			_, err = s.log.Delete(ctx, stream, eventlog.Any)
+		case round%10 == 9:
+			_, err = s.log.Tombstone(ctx, fmt.Sprintf("ended%d-%d", n, round), eventlog.Any)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.t.Errorf("other traffic: %v", err)
+			return
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+		}
+	}
 }
 
 func open(t testing.TB, url string, options esdb.Options) *esdb.Store {
