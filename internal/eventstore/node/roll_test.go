@@ -83,10 +83,10 @@ func TestWhoWaitsIsBounded(t *testing.T) {
 }
 
 // TestNobodyTellsUsersByTheTime: a refusal takes what the dearest hash does, whoever is named. The least of several times is compared,
-// with room for a busy machine: without the work it would be a thousandth, or a sixteenth.
+// with room for a busy machine: without the work it would be nothing, or an eighth.
 func TestNobodyTellsUsersByTheTime(t *testing.T) {
 	t.Parallel()
-	const cheap, dear = 6, 10
+	const cheap, dear = bcrypt.MinCost, 7
 	r := rollOf(t, dear, "dear")
 	for name, hash := range rollOf(t, cheap, "cheap").hashes {
 		r.hashes[name] = hash
