@@ -17,7 +17,7 @@ func testHandOver(t *testing.T, store Store) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	s := newStage(t, store)
-	start := s.head()
+	start := s.began
 	s.append(s.stream("first"), events.NoStream(), "a")
 
 	written := newProgress()
@@ -90,7 +90,7 @@ func (s stage) place(from int, start events.Position) (events.Position, error) {
 // been seen and the subscription is live.
 func (s stage) all(after events.Position, n int) (*reading, error) {
 	before := 0
-	for e, err := range s.ReadAll(s.ctx, 0, events.Filter{Category: s.category}) {
+	for e, err := range s.ReadAll(s.ctx, s.began, events.Filter{Category: s.category}) {
 		if err != nil {
 			return nil, fmt.Errorf("read the log: %w", err)
 		}

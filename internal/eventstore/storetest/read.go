@@ -66,7 +66,6 @@ func testRead(t *testing.T, store Store) {
 
 func testReadAll(t *testing.T, store Store) {
 	s := newStage(t, store)
-	before := s.head()
 	s.append(s.stream("1"), events.NoStream(), "ab")
 	middle := s.append(s.stream("2"), events.NoStream(), "c").Position
 	odd, own := s.event("d"), s.event("e")
@@ -83,27 +82,26 @@ func testReadAll(t *testing.T, store Store) {
 		filter events.Filter
 		want   []string
 	}{
-		"one category":                    {0, mine(events.Filter{}), []string{"a", "b", "c", "d", "f", "h"}},
-		"the same from its first":         {before, mine(events.Filter{}), []string{"a", "b", "c", "d", "f", "h"}},
-		"after a position, exclusive":     {middle, mine(events.Filter{}), []string{"d", "f", "h"}},
-		"one stream":                      {0, events.Filter{Stream: s.stream("2")}, []string{"c", "f"}},
-		"one stream after a position":     {middle, events.Filter{Stream: s.stream("2")}, []string{"f"}},
-		"a stream without hyphen":         {0, events.Filter{Stream: events.StreamName(s.category)}, []string{"h"}},
-		"a stream of another category":    {0, mine(events.Filter{Stream: "other-1"}), nil},
-		"a stream that does not exist":    {0, events.Filter{Stream: s.stream("none")}, nil},
-		"one type":                        {0, events.Filter{Type: odd.Type}, []string{"d"}},
-		"one type of one category":        {0, mine(events.Filter{Type: "Noted"}), []string{"a", "b", "c", "f", "h"}},
-		"one type of one stream":          {0, events.Filter{Stream: s.stream("1"), Type: "Noted"}, []string{"a", "b"}},
-		"a type is no prefix":             {0, mine(events.Filter{Type: "Note"}), nil},
-		"the store's own types never":     {0, mine(events.Filter{Type: "$own"}), nil},
-		"not even asked for by stream":    {0, events.Filter{Stream: s.stream("1"), Type: "$own"}, nil},
-		"all three":                       {0, mine(events.Filter{Stream: s.stream("2"), Type: "Noted"}), []string{"c", "f"}},
-		"a category nobody used":          {0, events.Filter{Category: s.category + "x"}, nil},
-		"after the last of a stream":      {last, events.Filter{Stream: s.stream("2")}, nil},
-		"after the end of the log":        {1 << 60, mine(events.Filter{}), nil},
-		"a stream after the log's end":    {1 << 60, events.Filter{Stream: s.stream("2")}, nil},
-		"one type, after the log's end":   {1 << 60, events.Filter{Type: "Noted"}, nil},
-		"everything, after the log's end": {1 << 60, events.Filter{}, nil},
+		"one category":                     {s.began, mine(events.Filter{}), []string{"a", "b", "c", "d", "f", "h"}},
+		"after a position, exclusive":      {middle, mine(events.Filter{}), []string{"d", "f", "h"}},
+		"one stream, from the log's start": {0, events.Filter{Stream: s.stream("2")}, []string{"c", "f"}},
+		"one stream after a position":      {middle, events.Filter{Stream: s.stream("2")}, []string{"f"}},
+		"a stream without hyphen":          {0, events.Filter{Stream: events.StreamName(s.category)}, []string{"h"}},
+		"a stream of another category":     {s.began, mine(events.Filter{Stream: "other-1"}), nil},
+		"a stream that does not exist":     {0, events.Filter{Stream: s.stream("none")}, nil},
+		"one type":                         {s.began, events.Filter{Type: odd.Type}, []string{"d"}},
+		"one type of one category":         {s.began, mine(events.Filter{Type: "Noted"}), []string{"a", "b", "c", "f", "h"}},
+		"one type of one stream":           {0, events.Filter{Stream: s.stream("1"), Type: "Noted"}, []string{"a", "b"}},
+		"a type is no prefix":              {s.began, mine(events.Filter{Type: "Note"}), nil},
+		"the store's own types never":      {s.began, mine(events.Filter{Type: "$own"}), nil},
+		"not even asked for by stream":     {0, events.Filter{Stream: s.stream("1"), Type: "$own"}, nil},
+		"all three":                        {s.began, mine(events.Filter{Stream: s.stream("2"), Type: "Noted"}), []string{"c", "f"}},
+		"a category nobody used":           {0, events.Filter{Category: s.category + "x"}, nil},
+		"after the last of a stream":       {last, events.Filter{Stream: s.stream("2")}, nil},
+		"after the end of the log":         {1 << 60, mine(events.Filter{}), nil},
+		"a stream after the log's end":     {1 << 60, events.Filter{Stream: s.stream("2")}, nil},
+		"one type, after the log's end":    {1 << 60, events.Filter{Type: "Noted"}, nil},
+		"everything, after the log's end":  {1 << 60, events.Filter{}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := collect(t, s.ReadAll(s.ctx, test.after, test.filter))
@@ -111,10 +109,16 @@ func testReadAll(t *testing.T, store Store) {
 			ordered(t, test.after, got)
 		})
 	}
+	t.Run("one category from the log's start", func(t *testing.T) {
+		s.needsShortHistory(t)
+		got := collect(t, s.ReadAll(s.ctx, 0, mine(events.Filter{})))
+		equal(t, "events", names(t, got), []string{"a", "b", "c", "d", "f", "h"})
+		ordered(t, 0, got)
+	})
 	t.Run("everything", func(t *testing.T) {
 		var mine []events.Stored
-		all := collect(t, s.ReadAll(s.ctx, before, events.Filter{}))
-		ordered(t, before, all)
+		all := collect(t, s.ReadAll(s.ctx, s.began, events.Filter{}))
+		ordered(t, s.began, all)
 		for _, e := range all {
 			if e.Stream.Category() == s.category {
 				mine = append(mine, e)
@@ -124,8 +128,8 @@ func testReadAll(t *testing.T, store Store) {
 	})
 	t.Run("a reader that leaves early", func(t *testing.T) {
 		for _, f := range []events.Filter{{}, mine(events.Filter{}), {Stream: s.stream("1")}} {
-			for e, err := range s.ReadAll(s.ctx, before, f) {
-				if err != nil || e.Position <= before {
+			for e, err := range s.ReadAll(s.ctx, s.began, f) {
+				if err != nil || e.Position <= s.began {
 					t.Fatalf("got position %s, %v", e.Position, err)
 				}
 				break
@@ -134,7 +138,7 @@ func testReadAll(t *testing.T, store Store) {
 	})
 	t.Run("what is appended meanwhile is not waited for", func(t *testing.T) {
 		n := 0
-		for _, err := range s.ReadAll(s.ctx, before, events.Filter{Stream: s.stream("2")}) {
+		for _, err := range s.ReadAll(s.ctx, s.began, events.Filter{Stream: s.stream("2")}) {
 			if err != nil {
 				t.Fatal(err)
 			}
