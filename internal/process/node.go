@@ -43,19 +43,27 @@ func (n Node) Run(ctx context.Context, listener net.Listener, opened func()) err
 		}
 		return errors.Join(err, listener.Close(), n.closeMonitor())
 	}
+	socket, err := listenControl(ctx, n.Dir)
+	if err != nil { // some file systems have no sockets; all else works there
+		n.Logger.Warn("the operator's commands cannot reach this node: backup, verify and stats need it stopped", "error", err)
+	}
 	if opened != nil {
 		opened()
 	}
-	err = n.serve(ctx, log, listener)
+	err = n.serve(ctx, log, listener, socket)
 	return errors.Join(err, log.Close())
 }
 
-func (n Node) serve(ctx context.Context, log *eventlog.Log, listener net.Listener) error {
+func (n Node) serve(ctx context.Context, log *eventlog.Log, listener, socket net.Listener) error {
 	server := node.New(log, node.Options{
 		Registerer: n.Registerer, Logger: n.Logger, Certificate: n.Certificate, Users: n.Users,
 	})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Serve(ctx, listener) })
+	if socket != nil {
+		control := &control{log: log, logger: n.Logger, task: make(chan struct{}, 1)}
+		g.Go(func() error { return control.serve(ctx, socket) })
+	}
 	if n.Monitor != nil {
 		g.Go(func() error { return n.monitor(ctx, log) })
 	}

@@ -14,6 +14,11 @@ import (
 type NodeCommand struct {
 	Serve NodeServeCommand `cmd:"" default:"withargs" help:"Serve, as does tidings node without a command."`
 
+	Backup  NodeBackupCommand  `cmd:"" help:"Copy the log, as it is at one moment, while the node runs or when none does."`
+	Restore NodeRestoreCommand `cmd:"" help:"Make a log out of a backup."`
+	Verify  NodeVerifyCommand  `cmd:"" help:"Check every record, checksum and index entry of a log or a backup."`
+	Stats   NodeStatsCommand   `cmd:"" help:"Say what is in a log, and what it takes."`
+
 	Certificate  NodeCertificateCommand  `cmd:"" help:"Make a certificate for --tls-cert and --tls-key, and an authority for clients to trust."`
 	HashPassword NodeHashPasswordCommand `cmd:"" help:"Read a password from standard input and print the user's line for --users-file."`
 }

@@ -50,6 +50,19 @@ const (
 // maxFaults bounds how many faults are named; more than a person reads, and a damaged table can make thousands.
 const maxFaults = 100
 
+// A stream's name may be as long as an append; a hundred faults shall fit on a page or two.
+const (
+	maxFaultText   = 1000
+	maxFaultStream = 500
+)
+
+func clip(text string, bytes int) string {
+	if len(text) <= bytes {
+		return text
+	}
+	return text[:bytes] + "…"
+}
+
 // Verification is what a check of a whole log found.
 type Verification struct {
 	Format string `json:"format"`
@@ -65,7 +78,7 @@ type Verification struct {
 	Gaps   int64 `json:"gaps"`
 	Tables int   `json:"tables"` // files whose checksums were checked
 	// Backup is the manifest, where the directory is a backup's.
-	Backup *Manifest `json:"backup,omitempty"`
+	Backup *Manifest `json:"-"`
 	// Torn is a torn tail that the next opening will cut off. It was never acknowledged and is no fault.
 	Torn *TornTail `json:"torn,omitempty"`
 	// Unmarked tells that the directory does not say what was acknowledged, so that a loss at its end would not be noticed.
@@ -207,6 +220,7 @@ func newChecker(v *Verification, db pebble.Reader, progress Progress) *checker {
 
 // fault notes a fault; mu must not be held.
 func (c *checker) fault(f Fault) {
+	f.Text, f.Stream = clip(f.Text, maxFaultText), clip(f.Stream, maxFaultStream)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.found.Faults) >= maxFaults {
