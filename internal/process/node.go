@@ -61,8 +61,7 @@ func (n Node) serve(ctx context.Context, log *eventlog.Log, listener, socket net
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Serve(ctx, listener) })
 	if socket != nil {
-		control := &control{log: log, logger: n.Logger, task: make(chan struct{}, 1)}
-		g.Go(func() error { return control.serve(ctx, socket) })
+		g.Go(func() error { return newControl(log, n.Logger).serve(ctx, socket) })
 	}
 	if n.Monitor != nil {
 		g.Go(func() error { return n.monitor(ctx, log) })

@@ -72,15 +72,22 @@ func resultOf(m *eventlog.Manifest) *backupResult {
 type control struct {
 	log    *eventlog.Log
 	logger *slog.Logger
-	task   chan struct{} // holds one while a task runs
+	tasks  map[string]taskOf
+	busy   chan struct{} // holds one while a task runs
+}
+
+func newControl(log *eventlog.Log, logger *slog.Logger) *control {
+	c := &control{log: log, logger: logger, busy: make(chan struct{}, 1)}
+	c.tasks = map[string]taskOf{"backup": c.backup, "verify": c.verify, "stats": c.stats}
+	return c
 }
 
 // serve answers until ctx ends, which ends the tasks as well. The socket is gone when it returns.
 func (c *control) serve(ctx context.Context, socket net.Listener) error {
 	routes := http.NewServeMux()
-	routes.HandleFunc("POST /backup", c.handle(c.backup))
-	routes.HandleFunc("POST /verify", c.handle(c.verify))
-	routes.HandleFunc("POST /stats", c.handle(c.stats))
+	for name, task := range c.tasks {
+		routes.HandleFunc("POST /"+name, c.handle(task))
+	}
 	routes.HandleFunc("POST /idle", c.idle)
 	server := &http.Server{
 		Handler:           routes,
@@ -121,8 +128,8 @@ func (c *control) handle(task taskOf) http.HandlerFunc {
 		}
 		_ = conn.SetReadDeadline(time.Time{}) // what is read now is the end of the caller
 		select {
-		case c.task <- struct{}{}:
-			defer func() { <-c.task }()
+		case c.busy <- struct{}{}:
+			defer func() { <-c.busy }()
 		default:
 			answer{w}.write(controlLine{Error: "the node is busy with another backup, verify or stats: wait for its end"})
 			return
@@ -169,8 +176,8 @@ func (c *control) run(ctx context.Context, cancel func(), to answer, task taskOf
 // idle answers once no task runs.
 func (c *control) idle(w http.ResponseWriter, r *http.Request) {
 	select {
-	case c.task <- struct{}{}:
-		<-c.task
+	case c.busy <- struct{}{}:
+		<-c.busy
 		w.WriteHeader(http.StatusNoContent)
 	case <-r.Context().Done():
 	}
