@@ -46,3 +46,14 @@ func (l *Log) Together(operations []Operation) []Answer {
 	}
 	return answers
 }
+
+// Rotate begins a new write-ahead log and has what the old one holds written into a table, as happens by itself every 16 MiB.
+func (l *Log) Rotate() error {
+	l.open.RLock()
+	defer l.open.RUnlock()
+	if l.closed {
+		return ErrClosed
+	}
+	_, err := l.db.AsyncFlush()
+	return err
+}

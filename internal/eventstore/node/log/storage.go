@@ -26,7 +26,7 @@ const (
 )
 
 func lockDirectory(dir string, disk vfs.FS) (*pebble.Lock, error) {
-	if err := disk.MkdirAll(dir, 0o750); err != nil {
+	if err := makeDirectory(dir, disk); err != nil {
 		return nil, fmt.Errorf("make the directory: %w", err)
 	}
 	lock, err := pebble.LockDirectory(dir, disk)
@@ -39,10 +39,31 @@ func lockDirectory(dir string, disk vfs.FS) (*pebble.Lock, error) {
 	return lock, nil
 }
 
+// makeDirectory makes a directory and its parents, durably.
+func makeDirectory(dir string, disk vfs.FS) error {
+	var missing []string
+	for d := disk.PathJoin(dir); ; d = disk.PathDir(d) {
+		if _, err := disk.Stat(d); err == nil || d == disk.PathDir(d) {
+			break
+		}
+		missing = append(missing, d)
+	}
+	if err := disk.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	for _, d := range missing {
+		if err := syncDir(disk, disk.PathDir(d)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func openStorage(dir string, o Options, lock *pebble.Lock, l *Log) (db *pebble.DB, err error) {
 	engine := engineLogger{l}
+	disk := newHaltingDisk(vfs.OnDiskFull(o.FS, l.space.wait), dir, engine.halted)
 	options := &pebble.Options{
-		FS:                          vfs.OnDiskFull(o.FS, l.space.wait),
+		FS:                          disk,
 		Lock:                        lock,
 		FormatMajorVersion:          pebble.FormatValueSeparation,
 		CacheSize:                   cacheBytes,
@@ -67,12 +88,20 @@ func openStorage(dir string, o Options, lock *pebble.Lock, l *Log) (db *pebble.D
 		}
 	}()
 	db, err = pebble.Open(dir, options)
+	if cause := disk.err(); cause != nil {
+		cause = fmt.Errorf("storage engine: %w", cause)
+		if err == nil {
+			err = db.Close()
+		}
+		return nil, errors.Join(cause, err)
+	}
 	if err != nil {
 		if pebble.IsCorruptionError(err) {
 			err = fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
 		return nil, err
 	}
+	disk.opened.Store(true)
 	return db, nil
 }
 
@@ -93,6 +122,12 @@ func (e engineLogger) Fatalf(form string, args ...any) {
 		}
 	}
 	_ = e.log.fail(cause) // the committer asks for it
+}
+
+// halted is told of a failed write that the engine itself may not hear of.
+func (e engineLogger) halted(err error) {
+	e.write(slog.LevelError, "nothing more is written: %v", []any{err})
+	_ = e.log.fail(fmt.Errorf("storage engine: %w", err)) // the committer asks for it
 }
 
 // backgroundError is told of a flush or compaction that failed, and will be tried again at once. What is written could not be kept
