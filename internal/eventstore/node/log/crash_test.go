@@ -1,11 +1,14 @@
 package eventlog_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -26,13 +29,15 @@ type acknowledged struct {
 type ledger struct {
 	mu       sync.Mutex
 	answered []acknowledged
-	size     map[uuid.UUID]int // by an append's first id: how many events it had, answered or not
+	proposed map[uuid.UUID][]uuid.UUID // the ids of each append, answered or not, by its first
 }
+
+func newLedger() *ledger { return &ledger{proposed: map[uuid.UUID][]uuid.UUID{}} }
 
 func (g *ledger) propose(ids []uuid.UUID) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.size[ids[0]] = len(ids)
+	g.proposed[ids[0]] = ids
 }
 
 func (g *ledger) answer(a acknowledged) {
@@ -53,23 +58,31 @@ func (g *ledger) audit(l *eventlog.Log, answered []acknowledged) error {
 	if err != nil {
 		return err
 	}
+	return errors.Join(auditAnswers(log, answered), auditBytes(log), g.auditWhole(log), auditStreams(l, log))
+}
+
+// auditAnswers looks for what was acknowledged.
+func auditAnswers(log []*eventlog.Record, answered []acknowledged) error {
+	at := make(map[eventlog.Position]*eventlog.Record, len(log))
 	for i, r := range log {
-		if want := eventlog.Position(i + 1); r.Position != want {
-			return fmt.Errorf("position %d where %d belongs", r.Position, want)
+		if i > 0 && r.Position <= log[i-1].Position {
+			return fmt.Errorf("position %d follows %d", r.Position, log[i-1].Position)
 		}
+		at[r.Position] = r
 	}
 	for _, a := range answered {
-		first := int(a.position) - len(a.ids)
-		if int(a.position) > len(log) {
-			return fmt.Errorf("position %d was acknowledged, the log ends at %d", a.position, len(log))
-		}
+		first := a.position - eventlog.Position(len(a.ids)) + 1
 		for i, id := range a.ids {
-			if r := log[first+i]; r.ID != id || r.Stream != a.stream {
-				return fmt.Errorf("position %d was acknowledged as another event", first+i+1)
+			p := first + eventlog.Position(i)
+			switch r := at[p]; {
+			case r == nil:
+				return fmt.Errorf("position %d was acknowledged and is missing, of %d events", p, len(log))
+			case r.ID != id || r.Stream != a.stream:
+				return fmt.Errorf("position %d was acknowledged as another event", p)
 			}
 		}
 	}
-	return errors.Join(g.auditWhole(log), auditStreams(l, log))
+	return nil
 }
 
 // auditWhole looks for appends of which a part is missing.
@@ -77,11 +90,16 @@ func (g *ledger) auditWhole(log []*eventlog.Record) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for i := 0; i < len(log); {
-		n, ok := g.size[log[i].ID]
-		if !ok || i+n > len(log) {
-			return fmt.Errorf("position %d belongs to an append of which a part is missing", i+1)
+		ids, known := g.proposed[log[i].ID]
+		if !known || i+len(ids) > len(log) {
+			return fmt.Errorf("position %d belongs to an append of which a part is missing", log[i].Position)
 		}
-		i += n
+		for n, id := range ids {
+			if r := log[i+n]; r.ID != id || r.Position != log[i].Position+eventlog.Position(n) {
+				return fmt.Errorf("position %d parts the append at %d", r.Position, log[i].Position)
+			}
+		}
+		i += len(ids)
 	}
 	return nil
 }
@@ -118,8 +136,8 @@ func auditStreams(l *eventlog.Log, log []*eventlog.Record) error {
 
 func everything(l *eventlog.Log) ([]*eventlog.Record, error) {
 	var all []*eventlog.Record
-	for {
-		page, err := l.Forward(eventlog.Position(len(all)+1), eventlog.Limit{})
+	for next := eventlog.Position(1); ; next = all[len(all)-1].Position + 1 {
+		page, err := l.Forward(next, eventlog.Limit{})
 		if err != nil || len(page) == 0 {
 			return all, err
 		}
@@ -138,7 +156,7 @@ func crash(t *testing.T, noSync bool, seed uint64) error {
 	)
 	random := rand.New(rand.NewPCG(seed, 0))
 	fs := vfs.NewCrashableMem()
-	g := &ledger{size: map[uuid.UUID]int{}}
+	g := newLedger()
 	for round := range 3 {
 		l, err := eventlog.Open("store", eventlog.Options{FS: fs, NoSync: noSync})
 		if err != nil {
@@ -231,8 +249,7 @@ func write(ctx context.Context, l *eventlog.Log, g *ledger, stream string, seed 
 		events := make([]eventlog.Event, 1+random.IntN(5))
 		ids := make([]uuid.UUID, len(events))
 		for i := range events {
-			events[i] = event("x")
-			events[i].Data = make([]byte, random.IntN(3000))
+			events[i] = sized(random, random.IntN(3000))
 			ids[i] = events[i].ID
 		}
 		g.propose(ids)
@@ -243,6 +260,33 @@ func write(ctx context.Context, l *eventlog.Log, g *ledger, stream string, seed 
 		g.answer(acknowledged{stream: stream, position: done.Position, ids: ids})
 		progress <- struct{}{}
 	}
+}
+
+// sized is an event whose data follows from its id and its type, so that other bytes are noticed.
+func sized(random *rand.Rand, n int) eventlog.Event {
+	var id uuid.UUID
+	binary.BigEndian.PutUint64(id[:], random.Uint64())
+	binary.BigEndian.PutUint64(id[8:], random.Uint64())
+	return eventlog.Event{ID: id, Type: strconv.Itoa(n), Data: payload(id, n)}
+}
+
+func payload(id uuid.UUID, n int) []byte {
+	var seed [32]byte
+	copy(seed[:], id[:])
+	data := make([]byte, n)
+	_, _ = rand.NewChaCha8(seed).Read(data) // it never fails
+	return data
+}
+
+// auditBytes looks for events that are not what was written.
+func auditBytes(log []*eventlog.Record) error {
+	for _, r := range log {
+		n, err := strconv.Atoi(r.Type)
+		if err != nil || !bytes.Equal(r.Data, payload(r.ID, n)) {
+			return fmt.Errorf("position %d, of type %s, has other bytes than were written", r.Position, r.Type)
+		}
+	}
+	return nil
 }
 
 func TestNothingAcknowledgedIsLostInACrash(t *testing.T) {
