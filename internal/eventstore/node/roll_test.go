@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -45,8 +47,40 @@ func TestWhatWasCheckedIsRemembered(t *testing.T) {
 	if _, err := r.knows(over, "alice", "new"); !errors.Is(err, context.Canceled) {
 		t.Errorf("a password not seen before: got %v, want that the call has ended", err)
 	}
-	if _, err := r.knows(over, "alic", "e:alice"); !errors.Is(err, context.Canceled) {
+	if _, err := r.knows(over, "alic", "ealice"); !errors.Is(err, context.Canceled) {
 		t.Errorf("the same letters otherwise: got %v, want that it is not known", err)
+	}
+}
+
+// TestWhoWaitedNeedNotHash what another has found out meanwhile.
+func TestWhoWaitedNeedNotHash(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := rollOf(t, bcrypt.MinCost, "alice")
+		r.hashing <- struct{}{}
+		answer := make(chan bool, 1)
+		go func() {
+			right, err := r.knows(t.Context(), "alice", "not hers")
+			answer <- right && err == nil
+		}()
+		synctest.Wait()
+		r.remember("alice", r.digest("alice", "not hers"), true) // only to tell it from what hashing would say
+		<-r.hashing
+		if !<-answer {
+			t.Error("it was hashed again")
+		}
+	})
+}
+
+// TestOnlyTheWholePasswordIsRight, though bcrypt does not see what is beyond its length.
+func TestOnlyTheWholePasswordIsRight(t *testing.T) {
+	t.Parallel()
+	longest := strings.Repeat("x", maxPasswordBytes)
+	r := rollOf(t, bcrypt.MinCost, longest)
+	for password, want := range map[string]bool{longest: true, longest + "y": false, longest[1:]: false} {
+		if got := r.check(longest, password); got != want {
+			t.Errorf("%d bytes: got %t, want %t", len(password), got, want)
+		}
 	}
 }
 
