@@ -64,8 +64,8 @@ bench: ## Measure the figures that the README states (some of them: ARGS="--only
 fuzz: ## Each fuzz target for FUZZTIME (30s)
 	@hack/fuzz.sh $(FUZZTIME)
 
-drill: ## The operations runbook, word for word (there is none yet)
-	@echo "there is no runbook to drill yet: see docs/PLAN.md" >&2; exit 1
+drill: ## The operations runbook, word for word, against a real node with writers at work
+	$(GOTEST) ./cmd/tidings -run TestOperations -count=1 -timeout 2m -v
 
 # Built once per version, without cgo: they need no C compiler.
 .bin/golangci-lint: TOOL = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
