@@ -113,8 +113,11 @@ func (l *Log) start(dir string, o Options) error {
 	if err != nil && !o.AcceptLoss {
 		return err
 	}
-	torn, err := findTornTail(o.FS, dir)
+	end, err := findEnd(o.FS, dir)
 	if err != nil {
+		return err
+	}
+	if err := l.look(dir, o, known, end); err != nil {
 		return err
 	}
 	if l.db, err = openStorage(dir, o, lock, l); err != nil {
@@ -122,7 +125,7 @@ func (l *Log) start(dir string, o Options) error {
 	}
 	head, err := l.prepare()
 	if err == nil {
-		err = l.judge(head, known, found, torn, o.AcceptLoss)
+		err = l.judge(head, known, found, end.torn, o.AcceptLoss)
 	}
 	if err == nil {
 		known = mark{acknowledged: head, floor: max(known.floor, known.acknowledged)}
@@ -132,6 +135,25 @@ func (l *Log) start(dir string, o Options) error {
 		return errors.Join(err, l.db.Close())
 	}
 	l.tail.start(head, known.next(head), o.RingEvents)
+	return nil
+}
+
+// look refuses a directory that is not whole, before it is changed. A loss that is accepted is made one that the storage engine accepts.
+func (l *Log) look(dir string, o Options, known mark, end walEnd) error {
+	err := look(o.FS, dir, known, end)
+	lost := (*Lost)(nil)
+	switch {
+	case err == nil || !o.AcceptLoss:
+		return err
+	case errors.As(err, &lost):
+		return nil
+	case !errors.Is(err, ErrCorrupt) || end.path == "" || checkNamed(o.FS, dir) != nil:
+		return err
+	}
+	l.logger.Error("the newest write-ahead log is damaged and is cut off, a copy stays beside it", "file", end.path, "offset", end.offset, "error", err)
+	if err := cutOff(o.FS, end); err != nil {
+		return fmt.Errorf("cut off %s: %w", end.path, err)
+	}
 	return nil
 }
 
@@ -217,12 +239,12 @@ func (l *Log) prepare() (Position, error) {
 			return 0, fmt.Errorf("its format is %q, this program knows %q", found, format)
 		}
 	}
-	marked, err := l.lastKey(spaceMarks)
+	marked, err := lastKey(l.db, spaceMarks)
 	if err != nil {
 		return 0, err
 	}
 	l.marked.Store(marked != nil)
-	last, err := l.lastKey(spaceLog)
+	last, err := lastKey(l.db, spaceLog)
 	if err != nil || last == nil {
 		return 0, err
 	}
@@ -230,8 +252,8 @@ func (l *Log) prepare() (Position, error) {
 }
 
 // lastKey is the highest key of a space; nil when it is empty.
-func (l *Log) lastKey(space byte) ([]byte, error) {
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: []byte{space + 1}})
+func lastKey(db pebble.Reader, space byte) ([]byte, error) {
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{space}, UpperBound: []byte{space + 1}})
 	if err != nil {
 		return nil, fmt.Errorf("find the end: %w", err)
 	}

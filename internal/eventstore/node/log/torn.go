@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 
+	"github.com/cockroachdb/pebble/v2/batchrepr"
 	"github.com/cockroachdb/pebble/v2/record"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/wal"
@@ -24,48 +25,81 @@ func (t *TornTail) String() string {
 	return fmt.Sprintf("%s has %d bytes after offset %d that are no whole append", t.File, t.Bytes, t.Offset)
 }
 
-// findTornTail looks at a directory that is not open. Damage that is more than a torn tail is left for the storage engine to report.
+// walEnd is where the newest write-ahead log of a directory ends. The zero value: there is none.
+type walEnd struct {
+	path   string
+	offset int64     // of the last whole append's end
+	last   Position  // of the last event in it, 0 without events
+	torn   *TornTail // what follows, if it is a torn tail
+}
+
+// findTornTail looks at a directory that is not open.
 func findTornTail(disk vfs.FS, dir string) (*TornTail, error) {
+	end, err := findEnd(disk, dir)
+	return end.torn, err
+}
+
+// findEnd looks at a directory that is not open. Damage that is more than a torn tail is left for the storage engine to report.
+func findEnd(disk vfs.FS, dir string) (walEnd, error) {
 	logs, err := wal.Scan(wal.Dir{FS: disk, Dirname: dir})
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(logs) == 0 {
-		return nil, nil //nolint:nilnil // nothing is torn where nothing is
+		return walEnd{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look for a torn tail: %w", err)
+		return walEnd{}, fmt.Errorf("look for a torn tail: %w", err)
 	}
 	newest := logs[len(logs)-1]
-	offset, whole, err := endOfWhole(newest)
-	if err != nil || whole {
-		return nil, err
+	end, whole := endOfWhole(newest)
+	_, end.path = newest.SegmentLocation(newest.NumSegments() - 1)
+	if whole {
+		return end, nil
 	}
-	_, path := newest.SegmentLocation(newest.NumSegments() - 1)
-	rest, err := readFrom(disk, path, offset)
+	rest, err := readFrom(disk, end.path, end.offset)
 	if err != nil {
-		return nil, fmt.Errorf("look for a torn tail in %s: %w", path, err)
+		return walEnd{}, fmt.Errorf("look for a torn tail in %s: %w", end.path, err)
 	}
-	if unwritten(rest, uint32(newest.Num)) {
-		return nil, nil //nolint:nilnil // as above
+	if !unwritten(rest, uint32(newest.Num)) {
+		end.torn = &TornTail{File: end.path, Offset: end.offset, Bytes: int64(len(rest))}
 	}
-	return &TornTail{File: path, Offset: offset, Bytes: int64(len(rest))}, nil
+	return end, nil
 }
 
 // endOfWhole is where a write-ahead log's last whole append ends; whole: nothing follows it.
-func endOfWhole(log wal.LogicalLog) (offset int64, whole bool, err error) {
+func endOfWhole(log wal.LogicalLog) (end walEnd, whole bool) {
 	reader := log.OpenForRead()
 	defer reader.Close() //nolint:errcheck // it was only read
 	for {
-		_, at, err := reader.NextRecord() // it has read the record when it returns
-		offset = at.Physical
+		batch, at, err := reader.NextRecord() // it has read the record when it returns
+		end.offset = at.Physical
 		switch {
 		case err == nil:
-		case errors.Is(err, io.EOF):
-			return offset, true, nil
+			end.last = max(end.last, lastPosition(batch))
 		case record.IsInvalidRecord(err):
-			return offset, false, nil
-		case errors.Is(err, fs.ErrNotExist):
-			return 0, true, nil
+			return end, false
 		default:
-			return 0, true, nil //nolint:nilerr // the storage engine meets it too, and reports it as corruption
+			// The end; or what the storage engine meets, too, and reports as corruption.
+			return end, true
+		}
+	}
+}
+
+// lastPosition is the highest position in a commit, 0 when it has no events.
+func lastPosition(batch io.Reader) Position {
+	text, err := io.ReadAll(batch)
+	if err != nil {
+		return 0 // the storage engine meets it, too
+	}
+	var last Position
+	for entries := batchrepr.Read(text); ; {
+		_, key, _, ok, err := entries.Next()
+		if !ok || err != nil {
+			return last
+		}
+		if len(key) > 0 && key[0] == spaceLog {
+			p, err := positionOfKey(key)
+			if err == nil {
+				last = max(last, p)
+			}
 		}
 	}
 }
