@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -31,7 +32,7 @@ func controlled(t *testing.T, dir string) (log *eventlog.Log, endless *endlessTa
 		t.Fatal(err)
 	}
 	served := newControl(log, slog.New(slog.DiscardHandler))
-	endless = &endlessTask{began: make(chan struct{})}
+	endless = &endlessTask{began: make(chan struct{}), stopping: make(chan struct{}), cleaned: make(chan struct{})}
 	served.tasks["endless"] = endless.run
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -174,15 +175,18 @@ func TestAProcessThatIsJustStarting(t *testing.T) {
 	}
 }
 
+// endlessTask has to tidy up when it is told to stop, which takes until cleaned is closed.
 type endlessTask struct {
-	began chan struct{}
-	ended atomic.Bool
+	began, stopping, cleaned chan struct{}
+	ended                    atomic.Bool
 }
 
 func (e *endlessTask) run(ctx context.Context, _ controlRequest, progress eventlog.Progress) (controlLine, error) {
 	progress("endless", 1, 2)
 	close(e.began)
 	<-ctx.Done()
+	close(e.stopping)
+	<-e.cleaned
 	e.ended.Store(true)
 	return controlLine{}, ctx.Err()
 }
@@ -208,6 +212,13 @@ func TestATaskThatIsToldToStop(t *testing.T) {
 		t.Errorf("a task meanwhile: %v, want that the node is busy", err)
 	}
 	interrupt()
+	<-endless.stopping
+	select {
+	case err := <-asked:
+		t.Fatalf("the command ended (%v) before its task", err)
+	case <-time.After(50 * time.Millisecond): // in which it would have
+	}
+	close(endless.cleaned)
 	if err := <-asked; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was told to stop", err)
 	}
@@ -230,6 +241,7 @@ func TestANodeThatStopsEndsItsTasks(t *testing.T) {
 		asked <- err
 	}()
 	<-endless.began
+	close(endless.cleaned)
 	stop()
 	if err := <-asked; err == nil || errors.Is(err, errNobody) {
 		t.Errorf("got %v, want that the task was ended", err)

@@ -176,6 +176,9 @@ func TestABackupUnderLoad(t *testing.T) {
 		})
 	}
 	var backups []*Manifest
+	if v, err := l.Verify(t.Context(), nil); err != nil || !v.Whole() {
+		t.Errorf("verifying under load: %v: %s", err, faults(v))
+	}
 	for i := range 3 {
 		for head := l.Head(); l.Head() < head+300; { // it is under load
 			_, moved := l.Moved()
@@ -285,9 +288,9 @@ func tree(t *testing.T, at string) string {
 // backup, is cleared away, and hinders neither the log nor the next backup.
 func TestAnInterruptedBackup(t *testing.T) {
 	t.Parallel()
-	every := 5 // no multiple of 3: see crash
+	every := 11 // no multiple of 3: see crash
 	if testing.Short() {
-		every = 25
+		every = 37
 	}
 	for dies := 0; ; dies += every {
 		disk := vfs.NewCrashableMem()
@@ -373,9 +376,9 @@ func checkInterruptedBackup(t *testing.T, disk vfs.FS, dies int) {
 // TestAnInterruptedRestore is the same for restoring.
 func TestAnInterruptedRestore(t *testing.T) {
 	t.Parallel()
-	every := 5 // no multiple of 3: see crash
+	every := 11 // no multiple of 3: see crash
 	if testing.Short() {
-		every = 25
+		every = 37
 	}
 	for dies := 0; ; dies += every {
 		disk := vfs.NewCrashableMem()
@@ -423,6 +426,32 @@ func TestAnInterruptedRestore(t *testing.T) {
 		if v := verified(t, after, "again"); !v.Whole() || v.Events != 18 {
 			t.Fatalf("killed at operation %d: %s", dies, faults(v))
 		}
+	}
+}
+
+// TestAClaimOutlivesThePower: whatever else of an unfinished directory does, the file that says what it is does, too.
+func TestAClaimOutlivesThePower(t *testing.T) {
+	t.Parallel()
+	disk := vfs.NewCrashableMem()
+	target, err := claim(disk, "backup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(writeFile(disk, "backup.partial/other", []byte("x")), syncDir(disk, "")); err != nil {
+		t.Fatal(err)
+	}
+	after := disk.CrashClone(vfs.CrashCloneCfg{})
+	if _, err := after.Stat("backup.partial/" + incompleteFile); err != nil {
+		t.Errorf("after a power cut: %v", err)
+	}
+	if _, err := claim(disk, "backup"); err == nil || !strings.Contains(err.Error(), "another backup or restore is writing") {
+		t.Errorf("a second claim: %v, want that there is one", err)
+	}
+	if err := target.abandon(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := disk.Stat("backup.partial"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is left: %v", err)
 	}
 }
 
