@@ -1,14 +1,18 @@
 package node_test
 
 import (
+	"context"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -92,5 +96,49 @@ func TestAClosedLogIsANodeThatIsNotReady(t *testing.T) {
 		if status.Code(err) != codes.Unavailable || status.Convert(err).Message() != "Server Is Not Ready" {
 			t.Errorf("%s: %v", call, err)
 		}
+	}
+}
+
+// TestStoppingWhileTheDiskIsFull: an append whose write waits for room does not keep the node from stopping, nor the log from closing.
+func TestStoppingWhileTheDiskIsFull(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes 6 s: a stop is patient with calls")
+	}
+	disk := &smallDisk{}
+	disk.free.Store(50 << 30)
+	var full atomic.Bool
+	waiting := make(chan struct{}, 100)
+	disk.FS = errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if full.Load() && (op.Kind == errorfs.OpFileWrite || op.Kind == errorfs.OpFileWriteAt) {
+			disk.free.Store(0)
+			waiting <- struct{}{}
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+	log, err := eventlog.Open("store", eventlog.Options{FS: disk})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, log, node.Options{})
+	s.append(t, "a", "x")
+	full.Store(true)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := s.client.AppendToStream(context.Background(), "a", esdb.AppendToStreamOptions{}, proposal("x"))
+		answered <- err
+	}()
+	<-waiting
+	began := time.Now()
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > patience/2 {
+		t.Errorf("stopping took %v", took)
+	}
+	_ = log.Close() // it may complain; what counts is that it ends
+	if err := <-answered; err == nil {
+		t.Error("the append was acknowledged")
 	}
 }

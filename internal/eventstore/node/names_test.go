@@ -76,7 +76,7 @@ func TestOddNamesInErrors(t *testing.T) {
 			t.Errorf("%q: metadata %+v, %v", name, got, err)
 		}
 		_, err := s.client.DeleteStream(t.Context(), name, esdb.DeleteStreamOptions{ExpectedRevision: esdb.Revision(5)})
-		if status.Code(unwrapped(err)) != codes.FailedPrecondition {
+		if status.Code(err) != codes.FailedPrecondition {
 			t.Errorf("%q: delete with a wrong revision: %v", name, err)
 		}
 		if _, err := s.client.TombstoneStream(t.Context(), name, esdb.TombstoneStreamOptions{}); err != nil {
@@ -91,21 +91,6 @@ func TestOddNamesInErrors(t *testing.T) {
 			t.Errorf("%q: the answer names %q (%v)", name, got, err)
 		}
 	}
-}
-
-// unwrapped is the gRPC error in an error of the client.
-func unwrapped(err error) error {
-	for err != nil {
-		if _, ok := err.(interface{ GRPCStatus() *status.Status }); ok { //nolint:errorlint // it is what is looked for
-			return err
-		}
-		next, ok := err.(interface{ Unwrap() error }) //nolint:errorlint // as above
-		if !ok {
-			break
-		}
-		err = next.Unwrap()
-	}
-	return err
 }
 
 func TestWhatIsNoName(t *testing.T) {

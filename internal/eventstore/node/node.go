@@ -33,6 +33,8 @@ const (
 	greetWithin = 10 * time.Second
 	// stopWithin bounds a graceful stop; calls that still run then are cut off.
 	stopWithin = 5 * time.Second
+	// stuckWithin is how long calls that were cut off may take to notice.
+	stuckWithin = time.Second
 )
 
 // Options of a node. The zero value works.
@@ -70,7 +72,8 @@ func New(log *eventlog.Log, o Options) *Node {
 }
 
 // Serve answers calls on the listener until ctx is done, then ends subscriptions with Unavailable, lets other calls finish for up to
-// five seconds, and returns nil. It closes the listener. After an error of the listener it returns that error.
+// five seconds, and returns nil. It closes the listener. After an error of the listener it returns that error. Calls that wait for the
+// disk even then end when the log is closed.
 func (n *Node) Serve(ctx context.Context, listener net.Listener) error {
 	server := grpc.NewServer(append(n.access(),
 		grpc.ForceServerCodecV2(newEventCodec()),
@@ -93,8 +96,18 @@ func (n *Node) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	cutOff := time.AfterFunc(stopWithin, server.Stop)
 	defer cutOff.Stop()
-	server.GracefulStop()
-	_ = <-served // nil after a stop
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		server.GracefulStop()
+	}()
+	select {
+	case <-stopped:
+		_ = <-served // nil after a stop
+	case <-time.After(stopWithin + stuckWithin):
+		// They wait for a disk that is full, or does not answer, whoever has gone meanwhile. Closing the log ends them.
+		n.logger.ErrorContext(ctx, "event store calls do not end: they wait for the disk")
+	}
 	return nil
 }
 
