@@ -503,6 +503,44 @@ func TestAFullDiskDuringABackup(t *testing.T) {
 	}
 }
 
+// TestAFullDiskDuringARestore is the same for restoring.
+func TestAFullDiskDuringARestore(t *testing.T) {
+	t.Parallel()
+	disk := someLog(t)
+	l, err := Open("store", Options{FS: disk})
+	if err != nil {
+		t.Fatal(err)
+	}
+	backedUp(t, l, "backup", BackupOptions{})
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for fails := 0; ; fails += 2 {
+		var writes atomic.Int64
+		_, err := Restore(t.Context(), "backup", "again", RestoreOptions{FS: errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if op.Kind == errorfs.OpFileWrite && writes.Add(1) > int64(fails) {
+				return syscall.ENOSPC
+			}
+			return nil
+		}))})
+		if writes.Load() <= int64(fails) {
+			if err != nil || fails < 5 {
+				t.Fatalf("a restore has %d writes, %v: that cannot be all", fails, err)
+			}
+			break
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatalf("write %d failed: %v, want that the disk is full", fails, err)
+		}
+		if names, err := disk.List(""); err != nil || len(names) != 2 {
+			t.Fatalf("write %d failed: left %v, %v, want the log and its backup", fails, names, err)
+		}
+	}
+	if v := verified(t, disk, "again"); !v.Whole() || v.Events != 18 {
+		t.Errorf("once there is room: %s", faults(v))
+	}
+}
+
 func TestABackupToldToStop(t *testing.T) {
 	t.Parallel()
 	at := t.TempDir()
