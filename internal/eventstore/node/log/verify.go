@@ -206,11 +206,12 @@ type checker struct {
 	done  int64
 	total int64
 
-	entries int64       // an estimate of all records and index entries
-	tables  []tableSpan // in the order of their last keys
-	log     sums        // of the records
-	index   sums        // of the index entries
-	marked  sums        // of the marks that the index calls for
+	entries    int64       // an estimate of all records and index entries
+	tables     []tableSpan // in the order of their last keys
+	unreadable []tableSpan // what the walks could not read
+	log        sums        // of the records
+	index      sums        // of the index entries
+	marked     sums        // of the marks that the index calls for
 }
 
 func newChecker(v *Verification, db pebble.Reader, progress Progress) *checker {

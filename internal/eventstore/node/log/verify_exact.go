@@ -18,7 +18,7 @@ func (c *checker) nameDifferences(ctx context.Context) error {
 }
 
 func (c *checker) recordsWithoutIndex(ctx context.Context) (err error) {
-	find := &seeker{db: c.db}
+	find := &seeker{checker: c}
 	defer find.close()
 	records, err := c.quietCursor(spaceLog)
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *checker) recordsWithoutIndex(ctx context.Context) (err error) {
 }
 
 func (c *checker) indexWithoutRecords(ctx context.Context) (err error) {
-	find := &seeker{db: c.db}
+	find := &seeker{checker: c}
 	defer find.close()
 	entries, err := c.quietCursor(spaceStream)
 	if err != nil {
@@ -119,12 +119,19 @@ func (c *checker) quietCursor(space byte) (*cursor, error) {
 
 // seeker looks keys up without the filters, which are under test as well.
 type seeker struct {
-	db pebble.Reader
+	*checker
+
 	it *pebble.Iterator
 }
 
+// errUnreadable is for what is known to be damaged, and said to be.
+var errUnreadable = fmt.Errorf("not read: %w", ErrCorrupt)
+
 // get is the value of a key, until the next call.
 func (s *seeker) get(key []byte) (value []byte, found bool, err error) {
+	if !s.canRead(key) {
+		return nil, false, errUnreadable
+	}
 	if s.it == nil {
 		if s.it, err = s.db.NewIter(nil); err != nil {
 			return nil, false, err

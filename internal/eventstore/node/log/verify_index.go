@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -196,7 +197,8 @@ type cursor struct {
 	behind  int // bytes behind the stream's name in a key
 	it      *pebble.Iterator
 	began   bool
-	skipped int // how often
+	skipped int  // how often
+	over    bool // nothing more can be read
 	quiet   bool
 	last    []byte // key before
 }
@@ -221,7 +223,7 @@ func (c *cursor) valid() bool {
 	if !c.began {
 		return c.next()
 	}
-	return c.it.Valid()
+	return !c.over && c.it.Valid()
 }
 
 func (c *cursor) next() bool {
@@ -232,7 +234,7 @@ func (c *cursor) next() bool {
 	} else {
 		c.began, valid = true, c.it.First()
 	}
-	for !valid && c.it.Error() != nil {
+	for !valid && !c.over && c.it.Error() != nil {
 		valid = c.skip()
 	}
 	return valid
@@ -243,6 +245,9 @@ func (c *cursor) skip() bool {
 	damage := c.it.Error()
 	c.skipped++
 	behind := c.behindDamage(c.last)
+	if behind != nil {
+		c.cannotRead(append(slices.Clone(c.last), 0), behind)
+	}
 	name := ""
 	if _, cut, ok := cutName(c.last, c.behind); ok {
 		name = fmt.Sprintf(" behind stream %q", cut)
@@ -251,7 +256,7 @@ func (c *cursor) skip() bool {
 		c.fault(Fault{Kind: FaultFile, Text: fmt.Sprintf("%s cannot be read%s: %v", c.what, name, damage)})
 	}
 	if behind == nil {
-		_ = c.it.SeekGE([]byte{0xff}) // the end, without an error
+		c.over = true
 		return false
 	}
 	c.last = append(c.last[:0], behind...)
@@ -261,7 +266,7 @@ func (c *cursor) skip() bool {
 // compareIDs names what differs between a stream's events and its ids. An id that was used again counts for its latest event alone, so
 // that a difference of the sums need not be a fault.
 func (w *indexWalk) compareIDs() {
-	find := &seeker{db: w.db}
+	find := &seeker{checker: w.checker}
 	defer find.close()
 	stream := string(w.name)
 	each(w.db, append([]byte{spaceStream}, w.prefix...), func(it *pebble.Iterator) {
@@ -304,7 +309,7 @@ func (c *checker) walkMarks(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeDamaged(marked.it)) }()
-	find := &seeker{db: c.db}
+	find := &seeker{checker: c}
 	defer find.close()
 	var found sums
 	for marked.next() {
@@ -347,7 +352,7 @@ func (c *checker) checkMarks(find *seeker, name string, m marks, found *sums) {
 
 // nameMissingMarks walks the streams for those whose marks are missing.
 func (c *checker) nameMissingMarks(ctx context.Context) (err error) {
-	find := &seeker{db: c.db}
+	find := &seeker{checker: c}
 	defer find.close()
 	streams, err := c.quietCursor(spaceStream)
 	if err != nil {

@@ -31,7 +31,7 @@ func (c *checker) walkLog(ctx context.Context) (err error) {
 				}
 			}
 		}
-		if it.Error() == nil {
+		if w.over || it.Error() == nil {
 			break
 		}
 	}
@@ -52,6 +52,7 @@ type logWalk struct {
 	bad    int64
 	gaps   int64
 	taken  int64
+	over   bool // nothing more can be read
 
 	// the stream of the record before, which is often the next one's
 	stream string
@@ -90,21 +91,27 @@ func (w *logWalk) take() {
 }
 
 // skip goes on behind records that the storage engine cannot read, and says which those are. Positions are dense, so that the first
-// readable one is found by doubling the step, then halving it.
+// readable one is found in a few steps. Few they must be: at each the engine reads the damaged block, and tries every bit of it.
 func (w *logWalk) skip() bool {
 	damage := w.it.Error()
-	bad, step := w.last, Position(1)
-	good := w.last
-	for {
-		if step > math.MaxInt64-good {
-			w.unread(math.MaxInt64, damage)
-			return false
+	limit := Position(math.MaxInt64)
+	if acknowledged := w.found.Acknowledged; acknowledged > w.last {
+		limit = acknowledged // what is behind a damaged end was not, if it is there
+	}
+	bad, good := w.last, w.last
+	for step := Position(1); ; step *= 16 {
+		bad, good = good, w.last+step
+		if step > (limit-w.last)/16 {
+			good = limit
 		}
-		good = w.last + step
 		if w.seek(good) {
 			break
 		}
-		bad, step = good, step*2
+		if good == limit {
+			w.unread(math.MaxInt64, damage)
+			w.over = true
+			return false
+		}
 	}
 	for good-bad > 1 {
 		middle := bad + (good-bad)/2
@@ -122,7 +129,9 @@ func (w *logWalk) skip() bool {
 		}
 	}
 	w.unread(to, damage)
-	w.last = max(w.last, good-1)
+	if valid {
+		w.last = max(w.last, to)
+	}
 	return valid
 }
 
@@ -137,6 +146,7 @@ func (w *logWalk) unread(to Position, damage error) {
 		text = fmt.Sprintf("the records between position %d and %d cannot be read: %v", w.last+1, to, damage)
 	}
 	w.fault(Fault{Kind: FaultFile, Position: w.last + 1, Text: text})
+	w.cannotRead(positionKey(nil, w.last+1), positionKey(nil, to))
 }
 
 func spaceOf(space byte) *pebble.IterOptions {

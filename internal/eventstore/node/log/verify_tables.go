@@ -113,3 +113,22 @@ func (c *checker) behindDamage(key []byte) []byte {
 	}
 	return nil
 }
+
+// cannotRead keeps the first and the last key of what is damaged, so that nobody looks there once more.
+func (c *checker) cannotRead(first, last []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unreadable = append(c.unreadable, tableSpan{first: first, last: last})
+}
+
+// canRead tells whether a key is outside of what is damaged.
+func (c *checker) canRead(key []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, span := range c.unreadable {
+		if bytes.Compare(span.first, key) <= 0 && bytes.Compare(key, span.last) <= 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -472,6 +473,56 @@ func TestWhatIsBehindDamageIsChecked(t *testing.T) {
 	}
 	if v.Events < streams*each*9/10 || v.Events >= streams*each || v.Streams != streams {
 		t.Errorf("read %d events of %d streams, want all but the block's", v.Events, v.Streams)
+	}
+}
+
+// TestADamagedEnd destroys each block of a log in its turn, the last ones too, behind which nothing can be read: it is said, once, and
+// verifying ends.
+func TestADamagedEnd(t *testing.T) {
+	t.Parallel()
+	disk := vfs.NewMem()
+	l, err := Open("store", Options{FS: disk})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const events = 60
+	for i := range events {
+		if _, err := l.Append(t.Context(), fmt.Sprint("s", i%7), Any, Event{ID: uuid.New(), Type: "t", Data: make([]byte, 400)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(l.db.Flush(), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	names, err := disk.List("store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "store/" + names[slices.IndexFunc(names, func(name string) bool { return strings.HasSuffix(name, tableSuffix) })]
+	whole := content(t, disk, name)
+	ends := false
+	for at := 0; at < len(whole); at += 64 {
+		text := slices.Clone(whole)
+		text[at] ^= 1
+		text[at+1] ^= 1 // the storage engine finds a single bit
+		if err := writeFile(disk, name, text); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		v, err := VerifyDirectory(ctx, "store", VerifyOptions{FS: disk})
+		cancel()
+		if err != nil || v.Whole() {
+			t.Errorf("byte %d: %v, want faults", at, err)
+			continue
+		}
+		said := faults(v)
+		if strings.Count(said, "the records after position") > 1 {
+			t.Errorf("byte %d: it is said again: %s", at, said)
+		}
+		ends = ends || strings.Contains(said, "the records after position")
+	}
+	if !ends {
+		t.Error("no damage was at the end of the records")
 	}
 }
 
