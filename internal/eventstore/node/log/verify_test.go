@@ -556,7 +556,7 @@ func TestFaultsAreBounded(t *testing.T) {
 	disk := someLog(t)
 	inject(t, disk, func(b *pebble.Batch) {
 		for i := range 3 * maxFaults {
-			_ = b.Set(positionKey(nil, Position(100+i)), []byte("nothing"), nil)
+			_ = b.Set(positionKey(nil, Position(19+i)), []byte("nothing"), nil)
 		}
 	})
 	if v := verified(t, disk, "store"); len(v.Faults) != maxFaults || v.Omitted != 2*maxFaults {
