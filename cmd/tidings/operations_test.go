@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,7 +102,7 @@ func drill(t *testing.T, dir, address string, b shellBlock) {
 	defer cancel()
 	bin := filepath.Join(dir, ".bin")
 	wrapper := fmt.Sprintf("#!/bin/sh\n%s=1 exec '%s' \"$@\"\n", asProgram, os.Args[0])
-	if err := errors.Join(os.MkdirAll(bin, 0o700), os.WriteFile(filepath.Join(bin, "tidings"), []byte(wrapper), 0o700)); err != nil { //nolint:gosec // a program
+	if err := errors.Join(os.MkdirAll(bin, 0o700), os.WriteFile(filepath.Join(bin, "tidings"), []byte(wrapper), 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(ctx, "bash", "-ec", strings.ReplaceAll(b.script, "127.0.0.1:2113", address))
@@ -189,11 +190,7 @@ func (w *drillWriters) write(ctx context.Context) {
 func (w *drillWriters) known() map[uuid.UUID]events.Position {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	all := make(map[uuid.UUID]events.Position, len(w.acknowledged))
-	for id, p := range w.acknowledged {
-		all[id] = p
-	}
-	return all
+	return maps.Clone(w.acknowledged)
 }
 
 func (w *drillWriters) forget() {

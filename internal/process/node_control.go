@@ -107,7 +107,7 @@ func (c *control) serve(ctx context.Context, socket net.Listener) error {
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), controlStopWithin)
 	defer cancel()
 	err := server.Shutdown(stopping)
-	<-ended
+	_ = <-ended // that it was shut down
 	if err != nil {
 		return errors.Join(fmt.Errorf("stop serving the operator's commands: %w", err), server.Close())
 	}
@@ -239,7 +239,7 @@ func listenControl(ctx context.Context, dir string) (net.Listener, error) {
 	}
 	config := net.ListenConfig{Control: func(_, _ string, conn syscall.RawConn) error {
 		// Where this has no effect, the next line has: it is only later.
-		return conn.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) }) //nolint:gosec // as the kernel gave it
+		return conn.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) })
 	}}
 	listener, err := config.Listen(ctx, "unix", address)
 	if err != nil {
@@ -285,7 +285,7 @@ func socketAddress(dir string) (address string, release func(), err error) {
 	if runtime.GOOS != "linux" {
 		return "", nil, fmt.Errorf("the path %s is too long for a socket", path)
 	}
-	handle, err := os.Open(dir)
+	handle, err := os.Open(dir) //nolint:gosec // the directory that the operator named
 	if err != nil {
 		return "", nil, err
 	}

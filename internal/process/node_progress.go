@@ -28,7 +28,7 @@ type taskProgress struct {
 const betweenProgressLines = 5 * time.Second // readable in the log of an hour
 
 func newTaskProgress(out *os.File) *taskProgress {
-	return &taskProgress{out: out, terminal: term.IsTerminal(int(out.Fd()))} //nolint:gosec // as the kernel gave it
+	return &taskProgress{out: out, terminal: term.IsTerminal(int(out.Fd()))}
 }
 
 // bytesOf tells whether a step counts bytes.

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -137,8 +139,8 @@ func (w *nodeWriter) write(ctx context.Context, store *esdb.Store, answered chan
 		proposed := make([]events.Proposed, 1+w.random.IntN(5))
 		one := nodeAppend{}
 		for i := range proposed {
-			filler, _ := json.Marshal(make([]byte, w.random.IntN(2000))) // bytes are always JSON
-			proposed[i] = events.Proposed{ID: uuid.New(), Type: "Filler", Data: filler, Metadata: json.RawMessage(`{}`)}
+			filler := strconv.Quote(strings.Repeat("x", w.random.IntN(3000)))
+			proposed[i] = events.Proposed{ID: uuid.New(), Type: "Filler", Data: json.RawMessage(filler), Metadata: json.RawMessage(`{}`)}
 			one.ids = append(one.ids, proposed[i].ID)
 		}
 		done, err := store.Append(ctx, w.stream, expected, proposed...)

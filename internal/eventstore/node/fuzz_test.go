@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -57,7 +58,7 @@ func fuzzed(f *testing.F) *streamsService {
 type readCall struct {
 	streams.Streams_ReadServer
 
-	ctx    context.Context //nolint:containedctx // the call's
+	ctx    context.Context
 	cancel context.CancelFunc
 	sent   []*streams.ReadResp
 }
@@ -194,7 +195,7 @@ func checkSent(t *testing.T, o *streams.ReadReq_Options, sent []*streams.ReadRes
 type appendCall struct {
 	streams.Streams_AppendServer
 
-	ctx      context.Context //nolint:containedctx // the call's
+	ctx      context.Context
 	messages []*streams.AppendReq
 	answer   *streams.AppendResp
 }
@@ -304,7 +305,7 @@ func FuzzLink(f *testing.F) {
 		if own == nil { // not a link after all
 			own = got.GetEvent()
 		}
-		if string(own.GetData()) != string(payload) || own.GetCommitPosition() != got.GetCommitPosition() {
+		if !bytes.Equal(own.GetData(), payload) || own.GetCommitPosition() != got.GetCommitPosition() {
 			t.Fatalf("%q: %v", payload, got)
 		}
 	})
@@ -354,7 +355,7 @@ func FuzzMetadata(f *testing.F) {
 			}
 		}
 		got, err := s.read(t, options("$$"+stream, streams.ReadReq_Options_Forwards))
-		if err != nil || len(got) != 1 || string(got[0].GetEvent().GetEvent().GetData()) != string(data) {
+		if err != nil || len(got) != 1 || !bytes.Equal(got[0].GetEvent().GetEvent().GetData(), data) {
 			t.Fatalf("%q: the metastream has %v, %v", data, got, err)
 		}
 		if _, err := s.node.log.Append(t.Context(), stream, eventlog.Expected(2), eventlog.Event{ID: uuid.New(), Type: "x"}); err != nil {

@@ -15,7 +15,7 @@ import (
 // sends an append again, with the same ids, until it is answered.
 type application struct {
 	node *durable
-	ctx  context.Context //nolint:containedctx // one test's life
+	ctx  context.Context
 }
 
 // write appends one event, once.

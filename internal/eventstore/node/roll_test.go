@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -123,9 +124,7 @@ func TestNobodyTellsUsersByTheTime(t *testing.T) {
 	t.Parallel()
 	const cheap, dear, rounds = bcrypt.MinCost, 7, 50
 	r := rollOf(t, dear, "dear")
-	for name, hash := range rollOf(t, cheap, "cheap").hashes {
-		r.hashes[name] = hash
-	}
+	maps.Copy(r.hashes, rollOf(t, cheap, "cheap").hashes)
 	r = newRoll(r.hashes, r.hashing)
 	cases := [][2]string{{"dear", "wrong"}, {"cheap", "wrong"}, {"nobody", "wrong"}, {"dear", string(make([]byte, maxPasswordBytes+1))}}
 	least := []time.Duration{time.Hour, time.Hour, time.Hour, time.Hour}

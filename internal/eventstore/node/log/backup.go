@@ -199,8 +199,8 @@ func realPath(disk vfs.FS, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real, nil
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target, nil
 	}
 	parent, err := filepath.EvalSymlinks(filepath.Dir(path))
 	return filepath.Join(parent, filepath.Base(path)), err

@@ -228,15 +228,15 @@ func TestWhereABackupMayNotGo(t *testing.T) {
 	data := filepath.Join(at, "data")
 	l := opened(t, data, Options{})
 	fill(t, l)
-	make := func(parts ...string) string {
+	touch := func(parts ...string) string {
 		path := filepath.Join(append([]string{at}, parts...)...)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("x"), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		return path
 	}
-	make("full", "file")
-	make("taken.partial", "file")
+	touch("full", "file")
+	touch("taken.partial", "file")
 	if err := errors.Join(os.Symlink(data, filepath.Join(at, "link")), os.Mkdir(filepath.Join(at, "empty"), 0o700)); err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func TestWhereABackupMayNotGo(t *testing.T) {
 		"inside it by a link":                 {filepath.Join(at, "link", "backup"), ErrInvalid},
 		"no directory":                        {"", ErrInvalid},
 		"a directory with something in it":    {filepath.Join(at, "full"), ErrOccupied},
-		"a file":                              {make("file"), ErrOccupied},
+		"a file":                              {touch("file"), ErrOccupied},
 		"where something else is in the way":  {filepath.Join(at, "taken"), ErrOccupied},
 		"a directory whose parent is missing": {filepath.Join(at, "not", "there"), fs.ErrNotExist},
 	}

@@ -37,6 +37,8 @@ func (d *haltingDisk) err() error {
 	return nil
 }
 
+func (d *haltingDisk) halted() bool { return d.err() != nil }
+
 func (d *haltingDisk) halt(what, name string, cause error) {
 	err := fmt.Errorf("%s %s: %w", what, d.PathBase(name), cause)
 	d.failed(err)
@@ -132,7 +134,7 @@ func (d *haltingDisk) Link(old, name string) error {
 
 // Remove removes nothing once the disk is halted. A failure is left to the engine, which tries again.
 func (d *haltingDisk) Remove(name string) error {
-	if d.err() != nil {
+	if d.halted() {
 		return nil
 	}
 	return d.FS.Remove(name)
@@ -140,7 +142,7 @@ func (d *haltingDisk) Remove(name string) error {
 
 // RemoveAll is as Remove.
 func (d *haltingDisk) RemoveAll(name string) error {
-	if d.err() != nil {
+	if d.halted() {
 		return nil
 	}
 	return d.FS.RemoveAll(name)

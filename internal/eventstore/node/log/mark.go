@@ -82,7 +82,7 @@ func writeMark(disk vfs.FS, dir string, m mark) error {
 		if err == nil {
 			err = file.Sync()
 		}
-		if err = errors.Join(err, file.Close()); err != nil {
+		if err := errors.Join(err, file.Close()); err != nil {
 			return err
 		}
 		if err := disk.Rename(path+".new", path); err != nil {

@@ -66,7 +66,7 @@ func (s *space) look() {
 	s.full.Store(free < s.minFree.Load())
 }
 
-func clamp(n uint64) int64 { return int64(min(n, unlimited)) } //nolint:gosec // it is not above
+func clamp(n uint64) int64 { return int64(min(n, unlimited)) }
 
 // wait is called when a write found the disk full; the write is tried once more when it returns.
 func (s *space) wait() {

@@ -104,7 +104,8 @@ func statsDirectory(ctx context.Context, dir string, o StatsOptions) (_ *Stats, 
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	s := &Stats{FreeBytes: -1}
-	return s, s.read(ctx, db, o.FS, dir, o)
+	err = s.read(ctx, db, o.FS, dir, o)
+	return s, err
 }
 
 func (s *Stats) read(ctx context.Context, db *pebble.DB, disk vfs.FS, dir string, o StatsOptions) error {
@@ -121,7 +122,7 @@ func (s *Stats) read(ctx context.Context, db *pebble.DB, disk vfs.FS, dir string
 	if err := s.lastEvent(snapshot); err != nil || !o.Count {
 		return err
 	}
-	s.Counted, err = count(ctx, snapshot, o.Progress, int64(s.Head)) //nolint:gosec // below 2⁶³
+	s.Counted, err = count(ctx, snapshot, o.Progress, int64(s.Head))
 	return err
 }
 
