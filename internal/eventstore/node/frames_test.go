@@ -111,12 +111,13 @@ func TestARefusedAppendIsReadUpToALimit(t *testing.T) {
 func TestManySmallEventsAreOneAppend(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	const events = 20_000
+	const events = 5_000
+	deadline := patience
 	many := make([]esdb.EventData, events)
 	for i := range many {
 		many[i] = esdb.EventData{EventType: "t"}
 	}
-	result, err := s.client.AppendToStream(t.Context(), "a", esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}}, many...)
+	result, err := s.client.AppendToStream(t.Context(), "a", esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}, Deadline: &deadline}, many...)
 	if err != nil || result.NextExpectedVersion != events-1 || s.log.Head() != events {
 		t.Errorf("%+v, %v, head %d", result, err, s.log.Head())
 	}

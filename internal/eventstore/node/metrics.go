@@ -95,14 +95,14 @@ func outcomeOf(err error) string {
 	if errors.Is(err, eventlog.ErrFull) {
 		return outcomeFull // the other refusals for want of room are of single requests
 	}
-	f := failed(err)
-	switch f.status.Code() {
+	switch failed(err).status.Code() {
 	case codes.FailedPrecondition:
 		return outcomeDeleted
 	case codes.InvalidArgument, codes.Unknown, codes.ResourceExhausted:
 		return outcomeInvalid
 	case codes.Canceled, codes.DeadlineExceeded:
 		return outcomeCancelled
+	default:
+		return outcomeFailed
 	}
-	return outcomeFailed
 }
