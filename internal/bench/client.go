@@ -27,6 +27,13 @@ func newEventData() esdb.EventData {
 	}
 }
 
+// sized is an event with so much data.
+func sized(bytes int) esdb.EventData {
+	event := newEventData()
+	event.Data = letters[:bytes]
+	return event
+}
+
 // appendByCall appends an event as the first of a new stream.
 func appendByCall(client *esdb.Client) func(context.Context) error {
 	options := esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}}

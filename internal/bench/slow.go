@@ -97,9 +97,11 @@ func (b *bench) writeBoth(ctx context.Context, client *esdb.Client) (one, many f
 
 // block writes more than a subscription that does not read can be sent, and waits until the node has nothing left to do.
 func block(ctx context.Context, node *server, client *esdb.Client) error {
-	const events = 2000 // about a megabyte, where two windows of 64 KiB are open
-	if err := appendBatches(ctx, client, events); err != nil {
-		return err
+	const events, bytes = 100, 2 << 10 // 200 KiB, where the two windows of a subscription, one at each end, have 64 KiB each
+	for range events {
+		if _, err := client.AppendToStream(ctx, newStream(), esdb.AppendToStreamOptions{}, sized(bytes)); err != nil {
+			return err
+		}
 	}
 	const look = 500 * time.Millisecond
 	for before, _ := node.usage(); ; {
@@ -120,6 +122,9 @@ type holdCommand struct {
 	Count int    `arg:""`
 }
 
+// window is how much a holder's subscription is sent before it must read: the protocol's default.
+const window = 64 << 10
+
 // connections of the holder: so few that each has many subscriptions, as few applications with many have.
 const connections = 10
 
@@ -127,7 +132,8 @@ const connections = 10
 func (c *holdCommand) Run(ctx context.Context) error {
 	calls := make([]streams.StreamsClient, connections)
 	for n := range calls {
-		connection, err := grpc.NewClient(c.Host, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		connection, err := grpc.NewClient(c.Host, grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithInitialWindowSize(window)) // given, it stays; otherwise it grows to 16 MiB a stream
 		if err != nil {
 			return err
 		}
