@@ -39,6 +39,9 @@ func TestServer(t *testing.T) {
 // streams and events of the store's own kind, delete, end and truncate.
 func TestSharedServer(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("runs the suite twice more")
+	}
 	server := startServer(t)
 	ctx, stop := context.WithCancel(context.Background())
 	var others sync.WaitGroup
