@@ -90,3 +90,20 @@ func describe(records []*eventlog.Record) string {
 	}
 	return fmt.Sprint(text)
 }
+
+func TestAFollowerOfAClosedLogIsTold(t *testing.T) {
+	t.Parallel()
+	l, err := eventlog.Open("store", eventlog.Options{FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, l, "s", eventlog.NoStream, event("x"))
+	_, moved := l.Moved()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-moved
+	if _, _, err := l.Follow(2, eventlog.Page); !errors.Is(err, eventlog.ErrClosed) {
+		t.Errorf("follow: %v, want ErrClosed", err)
+	}
+}

@@ -39,6 +39,9 @@ func (l *Log) Follow(from Position, limit Limit) (records []*Record, recent bool
 func (l *Log) follow(from Position, limit Limit) ([]*Record, bool, error) {
 	limit, from = limit.normal(), max(from, 1)
 	if records, ok := l.tail.page(from, limit); ok {
+		if len(records) == 0 && l.tail.ended() {
+			return nil, true, ErrClosed // or who follows would ask again and again: nothing moves any more
+		}
 		return records, true, nil
 	}
 	records, err := l.scan(from, l.Head(), false, limit)

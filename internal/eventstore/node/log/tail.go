@@ -76,6 +76,12 @@ func (t *tail) close() {
 	}
 }
 
+func (t *tail) ended() bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.closed
+}
+
 // page returns what the ring has from a position on. It does not have it when ok is false.
 func (t *tail) page(from Position, limit Limit) (records []*Record, ok bool) {
 	t.mu.RLock()
