@@ -97,7 +97,7 @@ func newFaultRun(seed uint64) *faultRun {
 		}
 		return from[random.IntN(len(from))]
 	}
-	return &faultRun{
+	r := &faultRun{
 		seed: seed, random: random,
 		verb: pick(diskVerbs), kind: pick(diskKinds),
 		cause:   []error{errDisk, syscall.EIO, errShort, syscall.ENOSPC}[random.IntN(4)],
@@ -107,6 +107,10 @@ func newFaultRun(seed uint64) *faultRun {
 		percent: []int{0, random.IntN(101), 100}[random.IntN(3)],
 		opening: random.IntN(4) == 0,
 	}
+	if errors.Is(r.cause, syscall.ENOSPC) {
+		r.verb, r.kind = pick([]string{"write", "create"}), pick([]string{"log", "sst", "MANIFEST"})
+	}
+	return r
 }
 
 func (r *faultRun) String() string {

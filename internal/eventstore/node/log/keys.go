@@ -14,12 +14,14 @@ import (
 //	s len name revision      → position, event id
 //	i len name event id      → the latest revision with that id
 //	m len name               → marks: this stream has metadata, or is ended
+//	g position               → the last of the positions, from this one on, that were never used
 const (
 	spaceFormat byte = 'f'
 	spaceLog    byte = 'p'
 	spaceStream byte = 's'
 	spaceID     byte = 'i'
 	spaceMarks  byte = 'm'
+	spaceGaps   byte = 'g'
 )
 
 const format = "tidings event log 1"

@@ -113,11 +113,8 @@ func (l *Log) start(dir string, o Options) error {
 	if err != nil && !o.AcceptLoss {
 		return err
 	}
-	end, err := findEnd(o.FS, dir)
+	there, err := l.look(dir, o, known)
 	if err != nil {
-		return err
-	}
-	if err := l.look(dir, o, known, end); err != nil {
 		return err
 	}
 	if l.db, err = openStorage(dir, o, lock, l); err != nil {
@@ -125,10 +122,15 @@ func (l *Log) start(dir string, o Options) error {
 	}
 	head, err := l.prepare()
 	if err == nil {
-		err = l.judge(head, known, found, end.torn, o.AcceptLoss)
+		err = l.judge(head, known, found, there.end.torn, o.AcceptLoss)
 	}
 	if err == nil {
 		known = mark{acknowledged: head, floor: max(known.floor, known.acknowledged)}
+		if next := known.next(head); next > head+1 {
+			err = writeGap(l.db, head+1, next-1)
+		}
+	}
+	if err == nil {
 		l.marker, err = openMarker(o.FS, dir, known)
 	}
 	if err != nil {
@@ -139,22 +141,22 @@ func (l *Log) start(dir string, o Options) error {
 }
 
 // look refuses a directory that is not whole, before it is changed. A loss that is accepted is made one that the storage engine accepts.
-func (l *Log) look(dir string, o Options, known mark, end walEnd) error {
-	err := look(o.FS, dir, known, end)
-	lost := (*Lost)(nil)
-	switch {
-	case err == nil || !o.AcceptLoss:
-		return err
-	case errors.As(err, &lost):
-		return nil
-	case !errors.Is(err, ErrCorrupt) || end.path == "" || checkNamed(o.FS, dir) != nil:
-		return err
+func (l *Log) look(dir string, o Options, known mark) (contents, error) {
+	there, err := look(o.FS, dir)
+	if err != nil || there.head >= known.acknowledged {
+		return there, err
 	}
-	l.logger.Error("the newest write-ahead log is damaged and is cut off, a copy stays beside it", "file", end.path, "offset", end.offset, "error", err)
-	if err := cutOff(o.FS, end); err != nil {
-		return fmt.Errorf("cut off %s: %w", end.path, err)
+	if !o.AcceptLoss {
+		return there, &Lost{Acknowledged: known.acknowledged, Head: there.head, Torn: there.end.torn}
 	}
-	return nil
+	if there.end.path == "" || there.end.whole {
+		return there, nil
+	}
+	l.logger.Error("the newest write-ahead log is cut off where it is damaged, a copy stays beside it", "file", there.end.path, "offset", there.end.offset)
+	if err := cutOff(o.FS, there.end); err != nil {
+		return there, fmt.Errorf("cut off %s: %w", there.end.path, err)
+	}
+	return there, nil
 }
 
 // judge compares what is there with what was acknowledged, and says what a person should know.

@@ -41,7 +41,7 @@ type nothingToClose struct{}
 func (nothingToClose) Close() error { return nil }
 
 // openReadOnly opens the storage of a directory that nobody else has open. What a crash left in the write-ahead log is replayed in memory.
-func openReadOnly(dir string, disk vfs.FS) (db *pebble.DB, err error) {
+func openReadOnly(dir string, disk vfs.FS) (*pebble.DB, error) {
 	described, err := pebble.Peek(dir, disk)
 	if err != nil {
 		return nil, err
@@ -49,9 +49,21 @@ func openReadOnly(dir string, disk vfs.FS) (db *pebble.DB, err error) {
 	if !described.Exists {
 		return nil, errNoLog
 	}
+	db, err := openStored(dir, readOnlyFS{disk})
+	if err != nil {
+		return nil, err
+	}
+	if err := checkFormat(db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// openStored opens the storage itself.
+func openStored(dir string, disk vfs.FS) (db *pebble.DB, err error) {
 	logger := &lastFault{}
 	options := &pebble.Options{
-		FS:                 readOnlyFS{disk},
+		FS:                 disk,
 		ReadOnly:           true,
 		FormatMajorVersion: pebble.FormatValueSeparation,
 		CacheSize:          cacheBytes,
@@ -69,9 +81,6 @@ func openReadOnly(dir string, disk vfs.FS) (db *pebble.DB, err error) {
 	db, err = pebble.Open(dir, options)
 	if err != nil {
 		return nil, errors.Join(err, logger.fault)
-	}
-	if err := checkFormat(db); err != nil {
-		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }

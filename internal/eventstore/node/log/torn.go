@@ -1,14 +1,13 @@
 package eventlog
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 
-	"github.com/cockroachdb/pebble/v2/batchrepr"
-	"github.com/cockroachdb/pebble/v2/record"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/wal"
 )
@@ -16,90 +15,78 @@ import (
 // TornTail is the end of the newest write-ahead log where it holds no whole append: what a crash in the middle of a write leaves. Opening
 // the log cuts it off.
 type TornTail struct {
-	File   string
-	Offset int64 // of the last whole append's end
-	Bytes  int64 // from there to the end of the file
+	File   string `json:"file"`
+	Offset int64  `json:"offset"` // of the last whole append's end
+	Bytes  int64  `json:"bytes"`  // from there to the end of the file
 }
 
 func (t *TornTail) String() string {
 	return fmt.Sprintf("%s has %d bytes after offset %d that are no whole append", t.File, t.Bytes, t.Offset)
 }
 
-// walEnd is where the newest write-ahead log of a directory ends. The zero value: there is none.
+// walEnd is where a write-ahead log ends. The zero value: there is none.
 type walEnd struct {
 	path   string
+	number uint32
 	offset int64     // of the last whole append's end
-	last   Position  // of the last event in it, 0 without events
+	whole  bool      // nothing follows
 	torn   *TornTail // what follows, if it is a torn tail
 }
 
-// findTornTail looks at a directory that is not open.
+// findTornTail looks at a directory that is not open. Damage that is more than a torn tail is left for the storage engine to report.
 func findTornTail(disk vfs.FS, dir string) (*TornTail, error) {
-	end, err := findEnd(disk, dir)
+	logs, err := wal.Scan(wal.Dir{FS: disk, Dirname: dir})
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(logs) == 0 {
+		return nil, nil //nolint:nilnil // nothing is torn where nothing is
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for a torn tail: %w", err)
+	}
+	end, err := readWAL(logs[len(logs)-1], func([]byte) error { return nil })
+	if err == nil {
+		err = end.judge(disk)
+	}
 	return end.torn, err
 }
 
-// findEnd looks at a directory that is not open. Damage that is more than a torn tail is left for the storage engine to report.
-func findEnd(disk vfs.FS, dir string) (walEnd, error) {
-	logs, err := wal.Scan(wal.Dir{FS: disk, Dirname: dir})
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(logs) == 0 {
-		return walEnd{}, nil
+// judge tells a torn tail from what was there before the log was begun.
+func (e *walEnd) judge(disk vfs.FS) error {
+	if e.whole || e.path == "" {
+		return nil
 	}
+	rest, err := readFrom(disk, e.path, e.offset)
 	if err != nil {
-		return walEnd{}, fmt.Errorf("look for a torn tail: %w", err)
+		return fmt.Errorf("look for a torn tail in %s: %w", e.path, err)
 	}
-	newest := logs[len(logs)-1]
-	end, whole := endOfWhole(newest)
-	_, end.path = newest.SegmentLocation(newest.NumSegments() - 1)
-	if whole {
-		return end, nil
+	if !unwritten(rest, e.number) {
+		e.torn = &TornTail{File: e.path, Offset: e.offset, Bytes: int64(len(rest))}
 	}
-	rest, err := readFrom(disk, end.path, end.offset)
-	if err != nil {
-		return walEnd{}, fmt.Errorf("look for a torn tail in %s: %w", end.path, err)
-	}
-	if !unwritten(rest, uint32(newest.Num)) {
-		end.torn = &TornTail{File: end.path, Offset: end.offset, Bytes: int64(len(rest))}
-	}
-	return end, nil
+	return nil
 }
 
-// endOfWhole is where a write-ahead log's last whole append ends; whole: nothing follows it.
-func endOfWhole(log wal.LogicalLog) (end walEnd, whole bool) {
+// readWAL visits each commit of a write-ahead log, up to the first that is not whole.
+func readWAL(log wal.LogicalLog, visit func(commit []byte) error) (walEnd, error) {
+	end := walEnd{number: uint32(log.Num)}
+	_, end.path = log.SegmentLocation(log.NumSegments() - 1)
 	reader := log.OpenForRead()
 	defer reader.Close() //nolint:errcheck // it was only read
+	var buf bytes.Buffer
 	for {
-		batch, at, err := reader.NextRecord() // it has read the record when it returns
+		commit, at, err := reader.NextRecord() // it has read the record when it returns
 		end.offset = at.Physical
 		switch {
-		case err == nil:
-			end.last = max(end.last, lastPosition(batch))
-		case record.IsInvalidRecord(err):
-			return end, false
-		default:
-			// The end; or what the storage engine meets, too, and reports as corruption.
-			return end, true
+		case errors.Is(err, io.EOF):
+			end.whole = true
+			return end, nil
+		case err != nil:
+			return end, nil //nolint:nilerr // what follows is damaged
 		}
-	}
-}
-
-// lastPosition is the highest position in a commit, 0 when it has no events.
-func lastPosition(batch io.Reader) Position {
-	text, err := io.ReadAll(batch)
-	if err != nil {
-		return 0 // the storage engine meets it, too
-	}
-	var last Position
-	for entries := batchrepr.Read(text); ; {
-		_, key, _, ok, err := entries.Next()
-		if !ok || err != nil {
-			return last
+		buf.Reset()
+		if _, err := buf.ReadFrom(commit); err != nil {
+			return end, nil //nolint:nilerr // as above
 		}
-		if len(key) > 0 && key[0] == spaceLog {
-			p, err := positionOfKey(key)
-			if err == nil {
-				last = max(last, p)
-			}
+		if err := visit(buf.Bytes()); err != nil {
+			return end, err
 		}
 	}
 }

@@ -22,6 +22,9 @@ func (c *checker) walkLog(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeDamaged(it)) }()
 	w := &logWalk{checker: c, it: it}
+	if w.unused, err = readGaps(c.db); err != nil {
+		c.fault(Fault{Kind: FaultKey, Text: err.Error()})
+	}
 	for valid := it.First(); ; valid = w.skip() {
 		for ; valid; valid = it.Next() {
 			w.take()
@@ -51,6 +54,7 @@ type logWalk struct {
 	sums   sums
 	bad    int64
 	gaps   int64
+	unused gaps
 	taken  int64
 	over   bool // nothing more can be read
 
@@ -70,6 +74,9 @@ func (w *logWalk) take() {
 	}
 	if p != w.last+1 {
 		w.gaps++
+		if !w.unused.follows(w.last, p) {
+			w.fault(Fault{Kind: FaultRecord, Position: w.last + 1, Text: fmt.Sprintf("the records at positions %d to %d are missing", w.last+1, p-1)})
+		}
 	}
 	w.last = p
 	value, err := w.it.ValueAndErr()
@@ -172,7 +179,7 @@ func (c *checker) walkOthers() (err error) {
 	for valid := it.First(); valid; {
 		key := it.Key()
 		switch key[0] {
-		case spaceLog, spaceStream, spaceID, spaceMarks:
+		case spaceLog, spaceStream, spaceID, spaceMarks, spaceGaps:
 			valid = it.SeekGE([]byte{key[0] + 1})
 			continue
 		}

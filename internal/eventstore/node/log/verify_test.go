@@ -340,20 +340,31 @@ func TestInjectedDamageIsFound(t *testing.T) {
 	}
 }
 
-// TestGapsInPositionsAreNoFault: they are normal after a restore.
-func TestGapsInPositionsAreNoFault(t *testing.T) {
+// TestGapsInPositions are normal after a restore, where they are written down; where they are not, records are missing.
+func TestGapsInPositions(t *testing.T) {
 	t.Parallel()
 	disk := someLog(t)
-	inject(t, disk, func(b *pebble.Batch) {
-		for _, p := range []Position{30, 1 << 40} {
-			stream := fmt.Sprint("late-", p)
-			_ = b.Set(positionKey(nil, p), recordOf(stream, 0, p, 9), nil)
-			_ = b.Set(revisionKey(nil, stream, 0), placeOf(p, 9), nil)
-			_ = b.Set(idKey(nil, stream, uuid.UUID{9}), revisionValue(0), nil)
+	late := func(b *pebble.Batch, before, p Position, known bool) {
+		stream := fmt.Sprint("late-", p)
+		_ = b.Set(positionKey(nil, p), recordOf(stream, 0, p, 9), nil)
+		_ = b.Set(revisionKey(nil, stream, 0), placeOf(p, 9), nil)
+		_ = b.Set(idKey(nil, stream, uuid.UUID{9}), revisionValue(0), nil)
+		if known {
+			first := binary.BigEndian.AppendUint64([]byte{spaceGaps}, uint64(before+1))
+			_ = b.Set(first, binary.BigEndian.AppendUint64(nil, uint64(p-1)), nil)
 		}
+	}
+	inject(t, disk, func(b *pebble.Batch) {
+		late(b, 18, 30, true)
+		late(b, 30, 1<<40, true)
 	})
 	if v := verified(t, disk, "store"); !v.Whole() || v.Gaps != 2 || v.Head != 1<<40 || v.Events != 20 {
 		t.Errorf("got %+v, want 20 events, 2 gaps and no fault", v)
+	}
+	inject(t, disk, func(b *pebble.Batch) { late(b, 1<<40, 1<<40+3, false) })
+	v := verified(t, disk, "store")
+	if want := "record: the records at positions 1099511627777 to 1099511627778 are missing"; faults(v) != want || v.Gaps != 3 {
+		t.Errorf("got %d gaps and %q, want 3 and %q", v.Gaps, faults(v), want)
 	}
 }
 
