@@ -102,7 +102,7 @@ func burn(cost int) { _, _ = bcrypt.GenerateFromPassword(nil, cost) }
 func (r *roll) digest(name, password string) digest {
 	mac := hmac.New(sha256.New, r.key[:])
 	mac.Write([]byte(name))
-	mac.Write([]byte{':'})  // no name has one
+	mac.Write([]byte{':'}) // no name has one
 	mac.Write([]byte(password))
 	return digest(mac.Sum(nil))
 }
