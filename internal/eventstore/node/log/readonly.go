@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -80,7 +81,7 @@ func openStored(dir string, disk vfs.FS) (db *pebble.DB, err error) {
 	}()
 	db, err = pebble.Open(dir, options)
 	if err != nil {
-		return nil, errors.Join(err, logger.fault)
+		return nil, errors.Join(err, logger.err())
 	}
 	return db, nil
 }
@@ -101,14 +102,24 @@ func checkFormat(db *pebble.DB) error {
 	return nil
 }
 
-// lastFault keeps what the storage engine calls fatal, which it goes on after.
-type lastFault struct{ fault error }
+// lastFault keeps what the storage engine calls fatal, which it goes on after. It is called by several goroutines.
+type lastFault struct{ fault atomic.Pointer[error] }
 
 func (*lastFault) Infof(string, ...any) {}
 
 func (*lastFault) Errorf(string, ...any) {}
 
-func (l *lastFault) Fatalf(form string, args ...any) { l.fault = fmt.Errorf(form, args...) }
+func (l *lastFault) Fatalf(form string, args ...any) {
+	err := fmt.Errorf(form, args...)
+	l.fault.Store(&err)
+}
+
+func (l *lastFault) err() error {
+	if err := l.fault.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 // readOnlyFS refuses all changes. Its lock is nobody's: the caller has made sure that it has the directory.
 type readOnlyFS struct{ vfs.FS }

@@ -512,7 +512,7 @@ func TestADamagedEnd(t *testing.T) {
 	name := "store/" + names[slices.IndexFunc(names, func(name string) bool { return strings.HasSuffix(name, tableSuffix) })]
 	whole := content(t, disk, name)
 	ends := false
-	for at := 0; at < len(whole); at += 64 {
+	for at := 0; at < len(whole); at += 256 {
 		text := slices.Clone(whole)
 		text[at] ^= 1
 		text[at+1] ^= 1 // the storage engine finds a single bit
