@@ -3,6 +3,7 @@ package eventlog
 import (
 	"encoding/binary"
 	"fmt"
+	"runtime"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/uuid"
@@ -67,8 +68,15 @@ func (l *Log) nextOf(g *group) *request {
 	case r := <-l.queue:
 		return r
 	default:
+	}
+	if g.yielded {
 		return nil
 	}
+	// Whoever was answered a moment ago is about to ask again. Letting them run first makes groups of 54 out of 33 with 64 writers, and
+	// each group costs an fsync.
+	g.yielded = true
+	runtime.Gosched()
+	return l.nextOf(g)
 }
 
 func (l *Log) commit(g *group) error {
@@ -100,6 +108,7 @@ type group struct {
 	created  Ticks
 	pending  map[string]*pendingStream
 	err      error // a fault while deciding: the whole group fails
+	yielded  bool  // the others have been let run once
 
 	key, value []byte
 }
