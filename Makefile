@@ -55,7 +55,8 @@ verify:
 soak: ## The real history imported under load, then killed at random moments and resumed
 	@hack/need.sh postgres
 	$(GOTEST) ./internal/eventstore/node -run TestSoak -soak -timeout 10m -v
-	$(GOTEST) ./internal/soak -run TestSoak -soak -timeout 30m -v
+	$(GOTEST) ./internal/eventstore/node/log -run 'Faults|Damaged' -soak -timeout 30m
+	$(GOTEST) ./internal/soak -run 'TestSoak|TestNodeKilled' -soak -timeout 30m -v
 
 bench: ## Measure the figures that the README states (some of them: ARGS="--only append,grpc"; all flags: ARGS=--help)
 	@hack/need.sh postgres
