@@ -88,3 +88,24 @@ func (h *history) openOther(t *testing.T, what string, damaged directory, counts
 	}
 	_ = l.Close() // it may complain
 }
+
+// TestAcceptingALossIsNotBeginningAnew: a directory whose files no marker names any more is not taken for an empty one.
+func TestAcceptingALossIsNotBeginningAnew(t *testing.T) {
+	t.Parallel()
+	h := newHistory(t, 1, 5, 5)
+	damaged := maps.Clone(h.directory)
+	for name := range damaged {
+		if kindOf(name) == "marker" {
+			delete(damaged, name)
+		}
+	}
+	for _, accept := range []bool{false, true} {
+		disk := damaged.disk(t)
+		if _, err := eventlog.Open("store", eventlog.Options{FS: disk, AcceptLoss: accept}); !errors.Is(err, eventlog.ErrCorrupt) {
+			t.Errorf("opened, accepting a loss %v: %v, want ErrCorrupt", accept, err)
+		}
+		if changed := directoryOf(t, disk).differences(damaged); changed != "" {
+			t.Errorf("it changed: %s", changed)
+		}
+	}
+}
