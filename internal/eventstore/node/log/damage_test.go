@@ -214,7 +214,7 @@ func TestTheNewestFileDamaged(t *testing.T) {
 	places := h.places(random)
 	every := 1
 	if !*soak && (raceDetector || testing.Short()) {
-		every = 20
+		every = 30
 	}
 	t.Logf("%d bytes, %d appends, each of %d places of %d", len(h.unsure), len(h.ends), len(places)/every, len(places))
 	damage := map[string]func(at, bit int) []byte{

@@ -41,7 +41,7 @@ func TestFaultsBelowTheLog(t *testing.T) {
 	case testing.Short():
 		runs = 60
 	case raceDetector:
-		runs = 120
+		runs = 60
 	}
 	seeds := make(chan uint64)
 	go func() {
@@ -233,15 +233,23 @@ func (r *faultRun) work(ctx context.Context, l *eventlog.Log, disk *faultyDisk, 
 		defer close(done)
 		group.Wait()
 	}()
-	if errors.Is(r.cause, syscall.ENOSPC) {
-		select { // somebody makes room after a while
-		case <-done:
-		case <-time.After(100 * time.Millisecond):
-		}
-		disk.heal()
-		disk.full.Store(false)
+	if !errors.Is(r.cause, syscall.ENOSPC) {
+		<-done
+		return
 	}
-	<-done
+	room := time.NewTicker(100 * time.Millisecond)
+	defer room.Stop()
+	for {
+		select { // somebody makes room now and then
+		case <-done:
+			return
+		case <-room.C:
+			if disk.full.Load() {
+				disk.heal()
+				disk.full.Store(false)
+			}
+		}
+	}
 }
 
 func (r *faultRun) append(ctx context.Context, l *eventlog.Log, g *ledger, stream string, random *rand.Rand) error {
