@@ -37,7 +37,7 @@ func TestFaultsBelowTheLog(t *testing.T) {
 	runs := 400
 	switch {
 	case *soak:
-		runs = 20_000
+		runs = 10_000
 	case testing.Short():
 		runs = 60
 	case raceDetector:
