@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -37,7 +38,9 @@ func (n Node) Run(ctx context.Context, listener net.Listener, opened func()) err
 		var lost *eventlog.Lost
 		switch {
 		case errors.Is(err, eventlog.ErrInUse):
-			err = fmt.Errorf("%w: is another tidings running on the same data?", err)
+			err = fmt.Errorf("%w: is another tidings, or one of its commands, running on the same data?", err)
+		case errors.Is(err, syscall.ENOSPC):
+			err = fmt.Errorf("%w: a start needs room to write: make some, and start again", err)
 		case errors.As(err, &lost):
 			err = fmt.Errorf("%w (tidings node restore, or tidings node --accept-loss once)", err)
 		}

@@ -50,8 +50,12 @@ func tellVerification(to io.Writer, v *eventlog.Verification) {
 	if v.Gaps > 0 {
 		fmt.Fprintf(to, "positions have %d gaps, as after a restore or an accepted loss\n", v.Gaps)
 	}
-	if v.Torn != nil {
+	switch {
+	case v.Torn == nil:
+	case v.Whole():
 		fmt.Fprintf(to, "torn tail, never acknowledged, cut off by the next start: %s\n", v.Torn)
+	default:
+		fmt.Fprintf(to, "the newest write-ahead log ends early: %s\n", v.Torn)
 	}
 	if v.Unmarked {
 		fmt.Fprintln(to, "what was acknowledged is not known: the file ACKNOWLEDGED is missing, so a loss at the end could not be seen")

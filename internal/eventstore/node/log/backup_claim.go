@@ -20,6 +20,10 @@ type claimed struct {
 // claim prepares the writing of dest. What an interrupted writing left is removed; what is not recognized as that, or is being written
 // by somebody else, is an error.
 func claim(disk vfs.FS, dest string) (*claimed, error) {
+	dest, err := resolve(disk, dest)
+	if err != nil {
+		return nil, err
+	}
 	if err := checkVacant(disk, dest); err != nil {
 		return nil, err
 	}

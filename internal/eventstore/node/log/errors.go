@@ -26,7 +26,27 @@ type WrongRevision struct {
 }
 
 func (e *WrongRevision) Error() string {
-	return fmt.Sprintf("stream %q is at revision %d, expected %d", e.Stream, e.Current, e.Expected)
+	return fmt.Sprintf("stream %q has %s, expected %s", e.Stream, revisionText(e.Current), e.Expected)
+}
+
+func revisionText(r Revision) string {
+	if r == NoRevision {
+		return "no events"
+	}
+	return fmt.Sprintf("revision %d", r)
+}
+
+// String says it in words.
+func (e Expected) String() string {
+	switch e {
+	case NoStream:
+		return "no events"
+	case Any:
+		return "any"
+	case StreamExists:
+		return "a stream that exists"
+	}
+	return fmt.Sprintf("revision %d", int64(e))
 }
 
 // StreamDeleted answers appends to and reads of a stream that was ended for ever, and appends that expect a deleted stream to exist.

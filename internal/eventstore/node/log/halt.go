@@ -89,8 +89,21 @@ func (d *haltingDisk) do(what, name string, r role, work func() error) error {
 	return err
 }
 
+// Create makes the directory durable before a marker: the engine does so after it, and a power cut between the two may leave a marker that
+// names a manifest which is not there.
 func (d *haltingDisk) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	return d.create(name, func() (vfs.File, error) { return d.FS.Create(name, category) })
+	return d.create(name, func() (vfs.File, error) {
+		if d.isMarker(name) {
+			if err := syncDir(d.FS, d.dir); err != nil {
+				return nil, err
+			}
+		}
+		return d.FS.Create(name, category)
+	})
+}
+
+func (d *haltingDisk) isMarker(name string) bool {
+	return strings.HasPrefix(d.PathBase(name), "marker.") && d.roleOf(name) == roleEssential
 }
 
 func (d *haltingDisk) ReuseForWrite(old, name string, category vfs.DiskWriteCategory) (vfs.File, error) {
@@ -187,8 +200,12 @@ func (f *haltingFile) WriteAt(p []byte, offset int64) (n int, err error) {
 	return n, err
 }
 
+// Preallocate is a wish: on a disk without room for it a write may still find some, or wait for it.
 func (f *haltingFile) Preallocate(offset, length int64) error {
-	return f.do("preallocate", func() error { return f.File.Preallocate(offset, length) })
+	if !f.disk.halted() {
+		_ = f.File.Preallocate(offset, length)
+	}
+	return nil
 }
 
 func (f *haltingFile) Sync() error { return f.do("sync", f.File.Sync) }

@@ -3,6 +3,7 @@ package eventlog
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -22,7 +23,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
-	// MinFree is how many bytes of the disk must stay free for appends to be taken; 0: 256 MiB, but at most a tenth of the disk.
+	// MinFree is how many bytes of the disk must stay free for appends to be taken; 0: 256 MiB; on a disk of less than 2.5 GiB a
+	// tenth of it, but at least 96 MiB.
 	MinFree int64
 	// AcceptLoss opens a log even if acknowledged events are missing at its end. Their positions are not used again.
 	AcceptLoss bool
@@ -46,7 +48,8 @@ type Log struct {
 	committerDone chan struct{}
 	states        stateCache // only the committer touches it
 
-	marker *marker // only the committer touches it
+	held   io.Closer // keeps others out of the directory
+	marker *marker   // only the committer touches it
 	space  *space
 
 	// marked tells that some stream has metadata or a tombstone; as long as none has, nobody looks for them.
@@ -97,7 +100,7 @@ func Open(dir string, o Options) (*Log, error) {
 }
 
 // start opens the storage and looks at what is there.
-func (l *Log) start(dir string, o Options) error {
+func (l *Log) start(dir string, o Options) (err error) {
 	if err := checkNoBackup(o.FS, dir); err != nil && !o.settles {
 		return err
 	}
@@ -106,6 +109,14 @@ func (l *Log) start(dir string, o Options) error {
 		return err
 	}
 	defer lock.Close() //nolint:errcheck // the storage engine holds its own reference to the lock
+	if l.held, err = holdDirectory(dir, o.FS); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.held.Close())
+		}
+	}()
 	if err := removeStages(o.FS, dir); err != nil {
 		return err
 	}
@@ -168,7 +179,7 @@ func (l *Log) judge(head Position, known mark, found bool, torn *TornTail, accep
 		}
 		l.logger.Error("the event log is opened without events that were acknowledged", "position", head, "acknowledged", known.acknowledged)
 	}
-	if torn != nil {
+	if torn != nil && head >= known.acknowledged {
 		l.logger.Warn("the event log had a torn tail, which was never acknowledged: it is cut off",
 			"file", torn.File, "offset", torn.Offset, "bytes", torn.Bytes, "position", head)
 	}
@@ -189,7 +200,7 @@ func (l *Log) Close() error {
 	close(l.stopping)
 	<-l.committerDone
 	l.tail.close()
-	if err := errors.Join(l.db.Close(), l.marker.close()); err != nil {
+	if err := errors.Join(l.db.Close(), l.marker.close(), l.held.Close()); err != nil {
 		return fmt.Errorf("close the event log: %w", err)
 	}
 	return nil

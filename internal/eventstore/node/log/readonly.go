@@ -34,8 +34,21 @@ func lockExisting(dir string, disk vfs.FS) (io.Closer, error) {
 	if _, err := disk.Stat(disk.PathJoin(dir, lockFile)); errors.Is(err, fs.ErrNotExist) {
 		return nothingToClose{}, nil
 	}
-	return lockDirectory(dir, disk)
+	lock, err := lockDirectory(dir, disk)
+	if err != nil {
+		return nil, err
+	}
+	held, err := holdDirectory(dir, disk)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return bothLocks{lock, held}, nil
 }
+
+// bothLocks are the storage engine's and our own.
+type bothLocks struct{ engine, own io.Closer }
+
+func (b bothLocks) Close() error { return errors.Join(b.own.Close(), b.engine.Close()) }
 
 type nothingToClose struct{}
 

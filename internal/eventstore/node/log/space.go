@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	// defaultMinFree leaves room to write out what is in memory and to merge files; on a small disk a tenth of it has to do.
+	// defaultMinFree leaves room to write out what is in memory and to merge files; on a small disk a tenth of it has to do, but not less
+	// than the next start needs, which writes out all write-ahead logs.
 	defaultMinFree   = 256 * mebibyte
+	leastMinFree     = (memTables + 2) * memTableBytes
 	minFreeShare     = 10
 	lookAtSpaceEvery = 50 * time.Millisecond
 	unlimited        = math.MaxInt64
@@ -59,7 +61,7 @@ func (s *space) look() {
 		return // a file system that cannot tell is full when a write says so
 	}
 	if s.minFree.Load() == 0 {
-		s.minFree.Store(min(defaultMinFree, clamp(usage.TotalBytes/minFreeShare)))
+		s.minFree.Store(min(defaultMinFree, max(leastMinFree, clamp(usage.TotalBytes/minFreeShare))))
 	}
 	free := clamp(usage.AvailBytes)
 	s.free.Store(free)

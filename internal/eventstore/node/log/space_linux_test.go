@@ -107,3 +107,47 @@ func fill(t *testing.T, path string) {
 		t.Error(err)
 	}
 }
+
+// TestASmallDiskKeepsRoomForTheNextStart: the reserve must cover what opening again writes, however small the disk.
+func TestASmallDiskKeepsRoomForTheNextStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=160m"); err != nil {
+		t.Skipf("a file system of its own can be mounted by root alone: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	acknowledged := 0
+	for round := range 3 {
+		l, err := eventlog.Open(filepath.Join(dir, "log"), eventlog.Options{})
+		if err != nil {
+			t.Fatalf("start %d: %v", round, err)
+		}
+		var refused error
+		for n := 0; refused == nil && n < 5000; n++ {
+			big := event("big")
+			big.Data = make([]byte, 64<<10)
+			if _, refused = l.Append(t.Context(), "s", eventlog.Any, big); refused == nil {
+				acknowledged++
+			}
+		}
+		if !errors.Is(refused, eventlog.ErrFull) {
+			t.Errorf("start %d: %v, want ErrFull", round, refused)
+		}
+		if got := count(t, l); got != acknowledged {
+			t.Errorf("start %d: %d events can be read, %d were acknowledged", round, got, acknowledged)
+		}
+		if err := l.Failure(); err != nil {
+			t.Errorf("start %d: %v", round, err)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if acknowledged == 0 {
+		t.Error("nothing was taken at all")
+	}
+}
