@@ -13,7 +13,7 @@ type Limit struct {
 }
 
 // Page is the usual limit: small enough that ten thousand slow readers fit in memory, large enough that starting a page costs little.
-var Page = Limit{Events: 256, Bytes: 128 << 10}
+var Page = Limit{Events: 64, Bytes: 32 << 10}
 
 func (l Limit) normal() Limit {
 	if l.Events <= 0 {
