@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -40,31 +42,43 @@ func newPayload() (data, metadata []byte) {
 	return letters[at : at+dataBytes], letters[at+dataBytes : at+dataBytes+metadataBytes]
 }
 
-// appendBatch adds a batch to a stream of its own and answers the position of its last event.
-func appendBatch(ctx context.Context, log *eventlog.Log) (eventlog.Position, error) {
+// appendBatch adds a batch to a stream of its own.
+func appendBatch(ctx context.Context, log *eventlog.Log) error {
 	events := make([]eventlog.Event, batchEvents)
 	for i := range events {
 		events[i] = newEvent()
 	}
-	done, err := log.Append(ctx, "batch-"+uuid.NewString(), eventlog.NoStream, events...)
-	return done.Position, err
+	_, err := log.Append(ctx, "batch-"+uuid.NewString(), eventlog.NoStream, events...)
+	return err
 }
 
+// fillers append batches at once, so that one is built while another is written.
+const fillers = 4
+
 // fill makes a log of so many events in a directory.
-func fill(ctx context.Context, dir string, events int) (err error) {
+func fill(ctx context.Context, dir string, events int) error {
 	log, err := eventlog.Open(dir, eventlog.Options{})
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closed := log.Close(); err == nil {
-			err = closed
-		}
-	}()
-	for n := 0; n < events; n += batchEvents {
-		if _, err := appendBatch(ctx, log); err != nil {
-			return fmt.Errorf("fill %s: %w", dir, err)
-		}
+	err = fillUntil(ctx, log, func(written int) bool { return written >= events })
+	return errors.Join(err, log.Close())
+}
+
+// fillUntil appends batches until enough says so of the number of events begun, or one fails.
+func fillUntil(ctx context.Context, log *eventlog.Log, enough func(events int) bool) error {
+	var (
+		wg     sync.WaitGroup
+		events atomic.Int64
+		errs   = make([]error, fillers)
+	)
+	for n := range errs {
+		wg.Go(func() {
+			for errs[n] == nil && !enough(int(events.Add(batchEvents))-batchEvents) {
+				errs[n] = appendBatch(ctx, log)
+			}
+		})
 	}
-	return nil
+	wg.Wait()
+	return errors.Join(errs...)
 }

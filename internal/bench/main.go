@@ -31,7 +31,7 @@ type bench struct {
 
 // storeFlags are the sizes of the scenarios of the event store.
 type storeFlags struct {
-	Span    time.Duration `help:"How long writers are measured, after one second to warm up." default:"5s"`
+	Span    time.Duration `help:"How long writers are measured, after one second to warm up." default:"4s"`
 	Writers int           `help:"Writers at once." default:"64"`
 	Read    int           `help:"Events of the log that is read, and that the idle node has opened." default:"1000000"`
 	Open    int           `help:"Events of the log that is opened after a kill; ten million need about 5 GB." default:"10000000"`

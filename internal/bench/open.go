@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -93,23 +92,12 @@ func (c *fillCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	const writers = 4 // so that one batch is built while another is written
-	var (
-		wg      sync.WaitGroup
-		written atomic.Int64
-		said    sync.Once
-		errs    = make([]error, writers)
-	)
-	for n := range writers {
-		wg.Go(func() {
-			for errs[n] == nil {
-				_, errs[n] = appendBatch(ctx, log)
-				if written.Add(batchEvents) >= killedAfter {
-					said.Do(func() { fmt.Println("ready " + c.Dir) })
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return errors.Join(append(errs, log.Close())...)
+	var said sync.Once
+	err = fillUntil(ctx, log, func(written int) bool {
+		if written >= killedAfter {
+			said.Do(func() { fmt.Println("ready " + c.Dir) })
+		}
+		return false
+	})
+	return errors.Join(err, log.Close())
 }
