@@ -22,6 +22,8 @@ const (
 	// fifth off the CPU of an append. A look-up asks that many more filters.
 	flushesMerged = 12
 	baseBytes     = 256 << 20
+	// mergedBytes is a table's size in the first merged level; it doubles from level to level.
+	mergedBytes = 4 << 20
 	// filterBits per key: 1 % of the look-ups of what does not exist (every new stream, every new id) touch a block.
 	filterBits = 10
 	// pauseAfterFailure keeps the engine from trying a flush that fails again and again without a breath.
@@ -81,6 +83,11 @@ func openStorage(dir string, o Options, lock *pebble.Lock, l *Log) (db *pebble.D
 			BackgroundError: engine.backgroundError,
 			DataCorruption:  func(info pebble.DataCorruptionInfo) { engine.Errorf("%s", info) }, // whoever reads it is told
 		},
+	}
+	// One table a flush: a look-up of a random name opens a table for each part that a flush was split into.
+	options.TargetFileSizes[0] = memTableBytes
+	for i := range options.TargetFileSizes[1:] {
+		options.TargetFileSizes[i+1] = mergedBytes << i
 	}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(filterBits)
