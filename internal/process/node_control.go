@@ -32,6 +32,8 @@ const (
 	controlAliveEach  = 5 * time.Second
 	controlTellEach   = 200 * time.Millisecond
 	controlStopWithin = 5 * time.Second
+	// controlTurn is how long a task waits for the one before it, whose caller may have its answer a moment before it has ended.
+	controlTurn = 2 * time.Second
 )
 
 // controlRequest asks for one of the operator's tasks. The unused fields are zero.
@@ -127,10 +129,12 @@ func (c *control) handle(task taskOf) http.HandlerFunc {
 			return
 		}
 		_ = conn.SetReadDeadline(time.Time{}) // what is read now is the end of the caller
+		last := time.NewTimer(controlTurn)
+		defer last.Stop()
 		select {
 		case c.busy <- struct{}{}:
 			defer func() { <-c.busy }()
-		default:
+		case <-last.C:
 			answer{w}.write(controlLine{Error: "the node is busy with another backup, verify or stats: wait for its end"})
 			return
 		}
