@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"sync"
 	"time"
@@ -25,15 +26,20 @@ func (floorNodeCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	server := grpc.NewServer(
+	server := newFloorNode()
+	context.AfterFunc(ctx, server.Stop)
+	fmt.Println("ready esdb://" + listener.Addr().String() + "?tls=false")
+	return server.Serve(listener)
+}
+
+func newFloorNode() *grpc.Server {
+	server := grpc.NewServer( // as node has it, but for what the node does to be faster
 		grpc.MaxRecvMsgSize(16<<20),
 		grpc.MaxSendMsgSize(17<<20),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	)
 	streams.RegisterStreamsServer(server, &floorNode{streams: map[string][]*streams.AppendReq_ProposedMessage{}})
-	context.AfterFunc(ctx, server.Stop)
-	fmt.Println("ready esdb://" + listener.Addr().String() + "?tls=false")
-	return server.Serve(listener)
+	return server
 }
 
 type floorNode struct {
@@ -73,6 +79,9 @@ func (f *floorNode) Append(call streams.Streams_AppendServer) error {
 func (f *floorNode) keep(stream string, events []*streams.AppendReq_ProposedMessage) (revision, position uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for _, event := range events {
+		event.Metadata["created"] = "17637408000000000" // readers end their program when it is missing
+	}
 	f.streams[stream] = append(f.streams[stream], events...)
 	f.position += uint64(len(events))
 	return uint64(len(f.streams[stream]) - 1), f.position
@@ -85,8 +94,11 @@ func (f *floorNode) Read(_ *streams.ReadReq, call streams.Streams_ReadServer) er
 	}}); err != nil {
 		return err
 	}
+	f.mu.Lock()
+	kept := maps.Clone(f.streams)
+	f.mu.Unlock()
 	position := uint64(0)
-	for stream, events := range f.streams {
+	for stream, events := range kept {
 		for n, event := range events {
 			position++
 			if err := call.Send(answerOf(stream, uint64(n), position, event)); err != nil {
@@ -99,7 +111,6 @@ func (f *floorNode) Read(_ *streams.ReadReq, call streams.Streams_ReadServer) er
 }
 
 func answerOf(stream string, revision, position uint64, event *streams.AppendReq_ProposedMessage) *streams.ReadResp {
-	event.Metadata["created"] = "17637408000000000"
 	return &streams.ReadResp{Content: &streams.ReadResp_Event{Event: &streams.ReadResp_ReadEvent{
 		Event: &streams.ReadResp_ReadEvent_RecordedEvent{
 			Id:               event.GetId(),
