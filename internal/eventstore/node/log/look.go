@@ -179,7 +179,7 @@ func cutOff(disk vfs.FS, end walEnd) error {
 	if err == nil {
 		err = file.Sync()
 	}
-	if err = errors.Join(err, file.Close()); err != nil {
+	if err := errors.Join(err, file.Close()); err != nil {
 		return err
 	}
 	if err := disk.Rename(end.path+part, end.path); err != nil {

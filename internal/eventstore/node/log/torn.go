@@ -79,11 +79,11 @@ func readWAL(log wal.LogicalLog, visit func(commit []byte) error) (walEnd, error
 			end.whole = true
 			return end, nil
 		case err != nil:
-			return end, nil //nolint:nilerr // what follows is damaged
+			return end, nil
 		}
 		buf.Reset()
 		if _, err := buf.ReadFrom(commit); err != nil {
-			return end, nil //nolint:nilerr // as above
+			return end, nil
 		}
 		if err := visit(buf.Bytes()); err != nil {
 			return end, err

@@ -186,7 +186,7 @@ func parseID(it *pebble.Iterator) (Revision, uuid.UUID, error) {
 	if len(value) != 8 {
 		return 0, id, fmt.Errorf("an entry of %d bytes: %w", len(value), ErrCorrupt)
 	}
-	return Revision(binary.BigEndian.Uint64(value)), id, nil //nolint:gosec // as written
+	return Revision(binary.BigEndian.Uint64(value)), id, nil
 }
 
 // cursor walks one space, over what the storage engine cannot read.
@@ -281,7 +281,7 @@ func (w *indexWalk) compareIDs() {
 		case !found:
 			w.fault(Fault{Kind: FaultID, Stream: stream, Position: at.position, Text: fmt.Sprintf(
 				"revision %d of %q, at position %d, is not found by its id %s", revision, stream, at.position, at.id)})
-		case len(value) == 8 && Revision(binary.BigEndian.Uint64(value)) < revision: //nolint:gosec // as written
+		case len(value) == 8 && Revision(binary.BigEndian.Uint64(value)) < revision:
 			w.fault(Fault{Kind: FaultID, Stream: stream, Position: at.position, Text: fmt.Sprintf(
 				"the id %s of %q leads to revision %d, the latest with it is %d", at.id, stream, binary.BigEndian.Uint64(value), revision)})
 		}

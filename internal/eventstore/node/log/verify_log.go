@@ -105,7 +105,8 @@ func (w *logWalk) skip() bool {
 	if acknowledged := w.found.Acknowledged; acknowledged > w.last {
 		limit = acknowledged // what is behind a damaged end was not, if it is there
 	}
-	bad, good := w.last, w.last
+	var bad Position
+	good := w.last
 	for step := Position(1); ; step *= 16 {
 		bad, good = good, w.last+step
 		if step > (limit-w.last)/16 {
@@ -194,7 +195,7 @@ func (c *checker) walkOthers() (err error) {
 // cutName takes a stream's name from a key that must have so many bytes behind it. The prefix is all before those, without the space.
 func cutName(key []byte, behind int) (prefix, name []byte, ok bool) {
 	n, size := binary.Uvarint(key[1:])
-	if size <= 0 || len(key) < 1+behind || n > uint64(len(key)) || len(key) != 1+size+int(n)+behind { //nolint:gosec // n is at most len(key)
+	if size <= 0 || len(key) < 1+behind || n > uint64(len(key)) || len(key) != 1+size+int(n)+behind {
 		return nil, nil, false
 	}
 	prefix = key[1 : len(key)-behind]

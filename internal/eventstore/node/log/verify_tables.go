@@ -33,7 +33,7 @@ func (c *checker) checkTables(ctx context.Context, db *pebble.DB, disk vfs.FS, d
 		for i := range level {
 			t := &level[i]
 			span := tableSpan{
-				file: fmt.Sprintf("%s.sst", t.BackingSSTNum), bytes: int64(t.Size), //nolint:gosec // a file's size
+				file: fmt.Sprintf("%s.sst", t.BackingSSTNum), bytes: int64(t.Size),
 				first: t.Smallest.UserKey, last: t.Largest.UserKey,
 			}
 			c.tables = append(c.tables, span)
@@ -70,7 +70,7 @@ func (c *checker) checkTable(ctx context.Context, disk vfs.FS, dir string, t tab
 	default:
 		c.found.Tables++
 	}
-	c.entries += int64(entries) //nolint:gosec // far from it
+	c.entries += int64(entries)
 	return c.advance(ctx, t.bytes)
 }
 
