@@ -2,6 +2,7 @@ package node
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
@@ -104,8 +105,8 @@ func TestOddRequestsAreWhatTheGeneratedCodeReads(t *testing.T) {
 		"usual":                           message(id, metadata(kind), metadata(content), data),
 		"the type twice":                  message(id, metadata(kind), metadata(entry(metadataType, "b"))),
 		"the type twice, both types":      message(id, metadata(kind), metadata(entry(metadataType, "b")), metadata(content)),
-		"a field after an entry's value":  message(id, metadata(append(kind[:len(kind):len(kind)], unknown...)), metadata(content)),
-		"an entry's value twice":          message(id, metadata(appendBytes(kind[:len(kind):len(kind)], tagValue, "b")), metadata(content)),
+		"a field after an entry's value":  message(id, metadata(append(slices.Clip(kind), unknown...)), metadata(content)),
+		"an entry's value twice":          message(id, metadata(appendBytes(slices.Clip(kind), tagValue, "b")), metadata(content)),
 		"an entry's value before its key": message(id, metadata(appendBytes(appendBytes(nil, tagValue, "b"), tagKey, metadataType)), metadata(content)),
 		"an entry without a value":        message(id, metadata(appendBytes(nil, tagKey, metadataType)), metadata(content)),
 		"no id":                           message(metadata(kind), metadata(content)),
