@@ -24,8 +24,8 @@ type form struct {
 
 // forms holds every stored type. Names are written by hand and never reused.
 var forms = map[string]form{
-	"Subscribed":          of[Subscribed](),
-	"SubscriptionChanged": of[SubscriptionChanged](),
+	"Subscribed":          of[Subscribed](asItIs),
+	"SubscriptionChanged": of[SubscriptionChanged](asItIs),
 	"Unsubscribed":        of[Unsubscribed](),
 	"Published":           of[Published](),
 	"Retracted":           of[Retracted](),
@@ -36,8 +36,22 @@ var forms = map[string]form{
 	"ItemsUnarchived":     of[ItemsUnarchived](),
 	"ItemsDeleted":        of[ItemsDeleted](),
 	"TopicDescribed":      of[TopicDescribed](),
+	"PreferencesSet":      of[PreferencesSet](),
+	"RebuildOrdered":      of[RebuildOrdered](),
+	"VersionActivated":    of[VersionActivated](),
+	"VersionDropped":      of[VersionDropped](),
+	"ProjectionPaused":    of[ProjectionPaused](),
+	"ProjectionResumed":   of[ProjectionResumed](),
+	"EventSkipped":        of[EventSkipped](),
 	"StoreNamed":          of[StoreNamed](),
 }
+
+// asItIs leads to a version that only adds what may be absent.
+func asItIs(data json.RawMessage) (json.RawMessage, error) { return data, nil }
+
+// versioned is an event that is written in the oldest version that can say it, so
+// that programs which know only that one still read it.
+type versioned interface{ written() int }
 
 func of[E Event](upcasts ...upcast) form {
 	return form{upcasts: upcasts, decode: func(data json.RawMessage) (Event, error) {
@@ -66,6 +80,9 @@ func Encode(e Event, stream StreamName, n int, md Metadata) (Proposed, error) {
 		return Proposed{}, fmt.Errorf("encode %s: the type is not in the codec", e.Type())
 	}
 	md.SchemaVersion = f.version()
+	if v, ok := e.(versioned); ok {
+		md.SchemaVersion = v.written()
+	}
 	data, err := json.Marshal(e)
 	if err != nil {
 		return Proposed{}, fmt.Errorf("encode %s: %w", e.Type(), err)

@@ -26,8 +26,8 @@ var (
 
 // examples are today's events, every field set.
 var examples = []Event{
-	Subscribed{"alice", "builds", Rules{SeverityHigh}},
-	SubscriptionChanged{"alice", "builds", Rules{SeverityCritical}},
+	Subscribed{"alice", "builds", Rules{SeverityHigh, "data.build > 41"}},
+	SubscriptionChanged{"alice", "builds", Rules{SeverityCritical, "data.build > 41"}},
 	Unsubscribed{"alice", "builds"},
 	Published{
 		NotificationID: exampleID, To: []Target{{Topic: "builds"}, {User: "alice"}}, Severity: SeverityNormal, Sender: "ci", ExpiresAt: &exampleAt,
@@ -41,7 +41,24 @@ var examples = []Event{
 	ItemsUnarchived{Items{User: "alice", IDs: []uuid.UUID{exampleID}}},
 	ItemsDeleted{Items{User: "alice", IDs: []uuid.UUID{exampleID}}},
 	TopicDescribed{"builds", "of main"},
+	PreferencesSet{"alice", Preferences{
+		[]Topic{"builds"}, &QuietHours{"22:00", "07:00", "Asia/Seoul"}, map[string]ChannelPreference{"email": {SeverityHigh}},
+	}},
+	RebuildOrdered{exampleOrder, 2, true},
+	VersionActivated{exampleOrder, 2},
+	VersionDropped{exampleOrder, 1},
+	ProjectionPaused{exampleOrder},
+	ProjectionResumed{exampleOrder},
+	EventSkipped{exampleOrder, 17},
 	StoreNamed{exampleID},
+}
+
+var exampleOrder = Order{"inbox", "a new rule"}
+
+// olderExamples are what the files of older versions say, where that is less.
+var olderExamples = map[string]Event{
+	"Subscribed.v1":          Subscribed{"alice", "builds", Rules{MinSeverity: SeverityHigh}},
+	"SubscriptionChanged.v1": SubscriptionChanged{"alice", "builds", Rules{MinSeverity: SeverityCritical}},
 }
 
 type storedForm struct {
@@ -70,6 +87,10 @@ func TestEveryStoredFormIsStillRead(t *testing.T) {
 				t.Parallel()
 				if *add && v == f.version() {
 					writeMissing(t, want)
+				}
+				want := want
+				if older, ok := olderExamples[fmt.Sprintf("%s.v%d", typ, v)]; ok {
+					want = older
 				}
 				s := readStored(t, typ, v)
 				got, err := Decode(Stored{Type: typ, Data: json.RawMessage(compact(t, s.Data)), Metadata: s.Metadata})

@@ -16,6 +16,8 @@ const (
 	CategoryBatch        = "batch"
 	CategoryInbox        = "inbox"
 	CategoryTopic        = "topic"
+	CategoryContact      = "contact"
+	CategoryProjection   = "projection"
 )
 
 // StoreStream holds the one StoreNamed that identifies a log.
@@ -45,6 +47,16 @@ func InboxStream(user User) StreamName {
 // TopicStream holds what was said about a topic.
 func TopicStream(topic Topic) StreamName {
 	return StreamName(CategoryTopic + "-" + string(topic))
+}
+
+// ContactStream holds how a user wants to be reached, and by what not.
+func ContactStream(user User) StreamName {
+	return StreamName(CategoryContact + "-" + string(user))
+}
+
+// ProjectionStream holds what operators ordered of a projection.
+func ProjectionStream(name string) StreamName {
+	return StreamName(CategoryProjection + "-" + name)
 }
 
 // Category is what stands before the first hyphen, or the whole name.

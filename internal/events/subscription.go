@@ -11,6 +11,18 @@ type SubscriptionEvent interface {
 type Rules struct {
 	// MinSeverity is the lowest severity that is delivered.
 	MinSeverity Severity `json:"min_severity"`
+	// Filter is an expression in CEL that a notification must match: see package
+	// filter. Empty lets everything through.
+	Filter string `json:"filter,omitempty"`
+}
+
+// written is the oldest version that can say this: a filter needs version 2, so
+// that a program that does not know filters stops rather than deliver too much.
+func (r Rules) written() int {
+	if r.Filter == "" {
+		return 1
+	}
+	return 2
 }
 
 // Subscribed begins a subscription: everything published to the topic after

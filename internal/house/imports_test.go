@@ -12,15 +12,17 @@ import (
 var sees = map[string][]string{
 	// The language. Everything is said in it, so it knows nobody.
 	"internal/events": {},
+	// What a subscriber's filter lets through: the same wherever it is asked.
+	"internal/filter": {"internal/events"},
 	// The words of reading that projections, queries and live share.
-	"internal/inbox": {"internal/events"},
+	"internal/inbox": {"internal/events", "internal/filter"},
 
 	// Deciding never looks at read models: they may be late.
 	"internal/commands": {"internal/events"},
 	// Folding into tables, reading them and the hub are three folds of one log: none is another's source.
-	"internal/projections": {"internal/events", "internal/inbox"},
-	"internal/queries":     {"internal/events", "internal/inbox"},
-	"internal/live":        {"internal/events", "internal/inbox"},
+	"internal/projections": {"internal/events", "internal/inbox", "internal/filter"},
+	"internal/queries":     {"internal/events", "internal/inbox", "internal/filter"},
+	"internal/live":        {"internal/events", "internal/inbox", "internal/filter"},
 
 	// Reactors act, then come back in as commands.
 	"internal/reactors": {"internal/events", "internal/inbox", "internal/commands", "internal/projections"},
@@ -33,7 +35,7 @@ var sees = map[string][]string{
 	"internal/eventstore/node":     {"internal/eventstore/node/log"},
 	"internal/eventstore/node/log": {},
 	// The edge asks and commands; what is behind it is put together in cmd.
-	"internal/httpapi": {"internal/events", "internal/inbox", "internal/commands", "internal/queries", "internal/live", "web"},
+	"internal/httpapi": {"internal/events", "internal/inbox", "internal/filter", "internal/commands", "internal/queries", "internal/live", "web"},
 
 	// A server is a server.
 	"internal/postgres": {},

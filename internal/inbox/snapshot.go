@@ -32,6 +32,8 @@ type Snapshot struct {
 	Position events.Position
 	// Periods are all of the user's periods, closed ones included.
 	Periods []Period
+	// Muted are the topics the user has muted, subscribed or not.
+	Muted []events.Topic
 	// Entries are in position order. Items retracted, expired or deleted are left
 	// out; changes and retractions are in their places.
 	Entries []Entry

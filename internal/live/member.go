@@ -53,7 +53,7 @@ func (m *member) in(topic events.Topic) *membership {
 func (ms *membership) admits(at events.Position, severity events.Severity) bool {
 	for _, p := range slices.Backward(ms.periods) {
 		if p.From < at {
-			return p.Admits(at, severity)
+			return p.Covers(at, severity)
 		}
 	}
 	return false
