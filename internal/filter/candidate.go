@@ -2,6 +2,7 @@ package filter
 
 import (
 	"encoding/json"
+	"fmt"
 	"sync"
 
 	"github.com/tidings-io/tidings/internal/events"
@@ -37,7 +38,7 @@ func (c *Candidate) Matches(filter string, topic events.Topic) bool {
 	q := question{filter, topic}
 	verdict, known := c.verdicts[q]
 	if !known {
-		verdict = c.judge(q)
+		verdict, _ = c.judge(q)
 		if c.verdicts == nil {
 			c.verdicts = map[question]bool{}
 		}
@@ -46,11 +47,22 @@ func (c *Candidate) Matches(filter string, topic events.Topic) bool {
 	return verdict
 }
 
+// Explain answers as Matches does; where the filter could not be evaluated, which
+// is as good as no match, the error says why.
+func (c *Candidate) Explain(filter string, topic events.Topic) (bool, error) {
+	if err := Check(filter); err != nil || filter == "" {
+		return err == nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.judge(question{filter, topic})
+}
+
 // judge needs mu.
-func (c *Candidate) judge(q question) bool {
+func (c *Candidate) judge(q question) (bool, error) {
 	program, err := programOf(q.filter)
 	if err != nil {
-		return false
+		return false, err
 	}
 	if c.data == nil {
 		c.data = map[string]any{}
@@ -63,8 +75,11 @@ func (c *Candidate) judge(q question) bool {
 		"topic": string(q.topic), "data": c.data,
 	})
 	if err != nil {
-		return false
+		return false, fmt.Errorf("evaluate the filter: %w", err)
 	}
 	matches, ok := answer.Value().(bool)
-	return ok && matches
+	if !ok {
+		return false, fmt.Errorf("the filter gave %s and neither true nor false", answer.Type().TypeName())
+	}
+	return matches, nil
 }

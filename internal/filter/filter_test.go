@@ -88,3 +88,29 @@ func BenchmarkMatches(b *testing.B) {
 		filter.Of(notification).Matches(`severity == 'high' && data.region == 'eu'`, "builds")
 	}
 }
+
+// TestExplain: the reason of a filter that could not be evaluated is given, and the
+// answer is otherwise that of Matches.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	for text, complaint := range map[string]string{
+		``:                    "",
+		`severity == 'high'`:  "",
+		`severity == 'low'`:   "",
+		`data.missing == 1`:   "no such key: missing",
+		`data.region`:         "neither true nor false",
+		`data.build > 'x'`:    "no such overload",
+		`severety == 'high'`:  "undeclared reference to 'severety'",
+		`severity == 'high`:   "Syntax error",
+		`!(data.missing > 1)`: "no such key: missing",
+	} {
+		c := filter.Of(notification)
+		got, err := c.Explain(text, "builds/main")
+		if want := c.Matches(text, "builds/main"); got != want {
+			t.Errorf("%q: got %v, and %v of Matches", text, got, want)
+		}
+		if (err == nil) != (complaint == "") || err != nil && !strings.Contains(err.Error(), complaint) {
+			t.Errorf("%q: got the error %v, want %q in it", text, err, complaint)
+		}
+	}
+}
