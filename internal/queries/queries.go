@@ -31,6 +31,8 @@ type Options struct {
 	// Poll is how often WaitFor looks at the checkpoint when no notice comes. 50 ms
 	// when 0.
 	Poll time.Duration
+	// Streams is where Explain reads: the event store.
+	Streams Streams
 	// Logger gets what Run has to say. slog.Default() when nil.
 	Logger *slog.Logger
 }
@@ -41,6 +43,7 @@ type Queries struct {
 	pool    *pgxpool.Pool
 	now     func() time.Time
 	timeout time.Duration
+	streams Streams
 	logger  *slog.Logger
 	watch   *watch
 }
@@ -51,6 +54,7 @@ func New(pool *pgxpool.Pool, options Options) *Queries {
 		pool:    pool,
 		now:     options.Now,
 		timeout: cmp.Or(options.Timeout, defaultTimeout),
+		streams: options.Streams,
 		logger:  cmp.Or(options.Logger, slog.Default()),
 	}
 	if q.now == nil {
