@@ -75,8 +75,9 @@ func (f *Follower) page(s inbox.Snapshot) {
 		}
 	}
 	f.cursor = max(f.cursor, s.Through)
+	f.sure = f.cursor
 	if s.Through >= s.Position {
-		f.private = newMember(f.User, s.Position, s.Periods)
+		f.private, f.epoch = newMember(f.User, s), f.hub.currentEpoch()
 		f.join()
 	}
 }
@@ -91,7 +92,7 @@ func (f *Follower) join() bool {
 			return false
 		}
 		if f.private == nil || f.ended != nil {
-			return true
+			return true // attached, or in doubt, or over
 		}
 		for _, e := range rest {
 			if f.fold(e); f.full() {
@@ -110,6 +111,10 @@ func (h *Hub) attach(f *Follower) (rest []*logged, ok bool) {
 	defer h.mu.Unlock()
 	if !h.running {
 		f.ended = ErrEnded
+		return nil, true
+	}
+	if f.epoch != h.epoch {
+		f.doubt()
 		return nil, true
 	}
 	rest, ok = h.window.after(f.private.known)
@@ -131,8 +136,12 @@ func (h *Hub) attach(f *Follower) (rest []*logged, ok bool) {
 func (f *Follower) fold(e *logged) {
 	switch ev := e.event.(type) {
 	case events.SubscriptionEvent:
-		if user, topic := subscription(ev); user == f.User {
-			f.private.in(topic).apply(ev, e.position)
+		if user, _ := subscription(ev); user == f.User {
+			f.private.subscribe(ev, e.position)
+		}
+	case events.PreferencesSet:
+		if ev.User == f.User {
+			f.private.prefer(ev, e.position)
 		}
 	default:
 		if e.position > f.cursor && f.private.concerns(e) {
@@ -196,12 +205,16 @@ func (f *Follower) readLog(ctx context.Context) (time.Duration, error) {
 	limited, cancel := context.WithTimeout(ctx, f.hub.Limits.Timeout)
 	defer cancel()
 	from := f.private.known
-	err := errors.New("the store ended it")
+	skips, err := f.hub.skips(limited)
+	if err != nil {
+		return f.again(ctx, unavailable(ctx, "read the log", err))
+	}
+	err = errors.New("the store ended it")
 	for msg, failed := range f.hub.Source.Subscribe(limited, from) {
 		if err = failed; err != nil {
 			break
 		}
-		at, e, unreadable := read(msg)
+		at, e, unreadable := skips.read(msg)
 		if unreadable != nil {
 			return 0, unavailable(ctx, "read the log", unreadable)
 		}

@@ -8,7 +8,12 @@
 // What a follower is promised: starting from the position it names it is told
 // everything that concerns its user, once, in position order, whichever process
 // it asks and however often it comes back. Left out are only items that were
-// retracted, expired or deleted by the time they would have been told.
+// retracted, expired or deleted by the time they would have been told, or that
+// retention hides by the time they are read from history.
+//
+// Who receives what is decided as the read model decides it, at every event's
+// position: by the periods of a subscription, their severities, their filters and
+// what the user had muted.
 //
 // How the two halves are joined. History (a snapshot of the read model) is
 // complete up to the read model's checkpoint. The hub keeps the newest events of
@@ -30,5 +35,8 @@
 // An event that cannot be decoded halts the hub: it is not skipped, since nobody
 // can say whom it concerned. Streams end, Follow answers ErrUnavailable, Ready
 // says why, tidings_live_halted is 1; a program that can read the event goes on
-// from the log.
+// from the log. What an operator had the read model skip, the hub and everybody
+// who reads the log pass over too, and a halted hub goes on by itself. Where the
+// hub had folded the event before it was skipped, it forgets what it knows, and
+// every reader catches up from history, so that live and the tables agree.
 package live

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,14 +24,43 @@ type world struct {
 	mu         sync.Mutex
 	stored     []events.Stored
 	recorded   []events.Recorded
-	checkpoint events.Position // of the read model
-	down       error           // what history answers, if not nil
-	headless   error           // what Head answers, if not nil
+	checkpoint events.Position                     // of the read model
+	down       error                               // what history answers, if not nil
+	headless   error                               // what Head answers, if not nil
+	skipped    map[events.Position]events.Position // where it was skipped; the read model never knew it
+	poison     []events.Position                   // what cannot be decoded and was not skipped
 	asked      []inbox.Ask
 	changed    chan struct{}
 }
 
-func newWorld() *world { return &world{changed: make(chan struct{})} }
+func newWorld() *world {
+	return &world{changed: make(chan struct{}), skipped: map[events.Position]events.Position{}}
+}
+
+// skip is an operator's order to pass over an event.
+func (w *world) skip(at events.Position) (ordered events.Position) {
+	w.mu.Lock()
+	w.skipped[at] = w.head() + 1
+	w.poison = slices.DeleteFunc(w.poison, func(p events.Position) bool { return p == at })
+	w.mu.Unlock()
+	return w.append(events.EventSkipped{Order: events.Order{Projection: "inbox"}, Position: at}, 0)
+}
+
+func (w *world) skips(context.Context) ([]events.Position, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Keys(w.skipped)), nil
+}
+
+// unreadable puts an event from the future into the log.
+func (w *world) unreadable() (at events.Position) {
+	w.set(func() {
+		at = w.head() + 1
+		w.stored = append(w.stored, events.Stored{Position: at, Type: "FromTheFuture", Metadata: []byte(`{"schema_version":1}`)})
+		w.poison = append(w.poison, at)
+	})
+	return at
+}
 
 func (w *world) notify() {
 	close(w.changed)
@@ -160,12 +191,24 @@ func (g *gate) Subscribe(ctx context.Context, after events.Position) iter.Seq2[e
 type told struct {
 	entry inbox.Entry
 	gone  events.Position // where a message was retracted or deleted; 0: it was not
+	// optional is the retraction of what only a filter kept from the user: live may
+	// tell it, as nobody can ask the filter again.
+	optional bool
+}
+
+// filters are those of the tests, and what they mean.
+var filters = map[string]func(events.Published, events.Topic) bool{
+	"":                          func(events.Published, events.Topic) bool { return true },
+	"severity == 'high'":        func(p events.Published, _ events.Topic) bool { return p.Severity == events.SeverityHigh },
+	"title.endsWith('1')":       func(p events.Published, _ events.Topic) bool { return strings.HasSuffix(p.Content.Title, "1") },
+	"topic == 'a' || data.x":    func(_ events.Published, topic events.Topic) bool { return topic == "a" },
+	"this is not even a filter": func(events.Published, events.Topic) bool { return false },
 }
 
 // fold is what the log up to a position means to a user, computed the plain way.
-func (w *world) fold(user events.User, upTo events.Position) (list []told, periods []inbox.Period) {
-	following := map[events.Topic]int{} // the open period
-	had := map[uuid.UUID]bool{}
+func (w *world) fold(user events.User, upTo events.Position) (list []told, periods []inbox.Period, muted map[events.Topic]bool) {
+	following := map[events.Topic]int{}                       // the open period
+	had, almost := map[uuid.UUID]bool{}, map[uuid.UUID]bool{} // almost: but for a filter
 	finish := func(topic events.Topic, at events.Position) (since events.Position) {
 		i, ok := following[topic]
 		if !ok {
@@ -186,27 +229,48 @@ func (w *world) fold(user events.User, upTo events.Position) (list []told, perio
 		if r.Position > upTo {
 			break
 		}
+		if w.skipped[r.Position] > 0 {
+			if e, ok := r.Event.(events.Published); ok {
+				almost[e.NotificationID] = true // live may tell whom it would have reached that it was retracted
+			}
+			continue
+		}
 		switch e := r.Event.(type) {
 		case events.Subscribed:
 			if e.User == user {
 				since := finish(e.Topic, r.Position)
 				following[e.Topic] = len(periods)
-				periods = append(periods, inbox.Period{Topic: e.Topic, From: r.Position, Since: since, Rules: e.Rules})
+				periods = append(periods, inbox.Period{Topic: e.Topic, From: r.Position, Since: since, Muted: muted[e.Topic], Rules: e.Rules})
 			}
 		case events.SubscriptionChanged:
 			if e.User == user {
 				since := finish(e.Topic, r.Position)
 				following[e.Topic] = len(periods)
-				periods = append(periods, inbox.Period{Topic: e.Topic, From: r.Position, Since: since, Rules: e.Rules})
+				periods = append(periods, inbox.Period{Topic: e.Topic, From: r.Position, Since: since, Muted: muted[e.Topic], Rules: e.Rules})
 			}
 		case events.Unsubscribed:
 			if e.User == user {
 				finish(e.Topic, r.Position)
 			}
+		case events.PreferencesSet:
+			if e.User != user {
+				continue
+			}
+			muted = set(e.MutedTopics)
+			for topic, i := range following {
+				if p := periods[i]; p.Muted != muted[topic] {
+					finish(topic, r.Position)
+					following[topic] = len(periods)
+					p.From, p.Muted = r.Position, muted[topic]
+					periods = append(periods, p)
+				}
+			}
 		case events.Published:
 			for _, to := range e.To {
 				i, follows := following[to.Topic]
-				if to.User == user || to.Topic != "" && follows && e.Severity >= periods[i].MinSeverity {
+				covered := follows && !muted[to.Topic] && e.Severity >= periods[i].MinSeverity
+				almost[e.NotificationID] = almost[e.NotificationID] || covered
+				if to.User == user || covered && filters[periods[i].Filter](e, to.Topic) {
 					item := inbox.NewItem(r, e, user)
 					list = append(list, told{entry: inbox.Entry{Position: r.Position, Item: &item}})
 					had[e.NotificationID] = true
@@ -214,9 +278,11 @@ func (w *world) fold(user events.User, upTo events.Position) (list []told, perio
 				}
 			}
 		case events.Retracted:
-			if had[e.NotificationID] {
+			if had[e.NotificationID] || almost[e.NotificationID] {
 				remove(r.Position, func(i inbox.Item) bool { return i.ID == e.NotificationID })
-				list = append(list, told{entry: inbox.Entry{Position: r.Position, Retracted: &e.NotificationID}})
+				list = append(list, told{
+					entry: inbox.Entry{Position: r.Position, Retracted: &e.NotificationID}, optional: !had[e.NotificationID],
+				})
 			}
 		case events.InboxEvent:
 			if e.On().User != user {
@@ -231,7 +297,7 @@ func (w *world) fold(user events.User, upTo events.Position) (list []told, perio
 			list = append(list, told{entry: inbox.Entry{Position: r.Position, Change: &change}})
 		}
 	}
-	return list, periods
+	return list, periods, muted
 }
 
 func (w *world) history(_ context.Context, ask inbox.Ask) (inbox.Snapshot, error) {
@@ -241,10 +307,10 @@ func (w *world) history(_ context.Context, ask inbox.Ask) (inbox.Snapshot, error
 	if w.down != nil {
 		return inbox.Snapshot{}, w.down
 	}
-	list, periods := w.fold(ask.User, w.checkpoint)
-	s := inbox.Snapshot{Position: w.checkpoint, Through: w.checkpoint, Periods: periods}
+	list, periods, muted := w.fold(ask.User, w.checkpoint)
+	s := inbox.Snapshot{Position: w.checkpoint, Through: w.checkpoint, Periods: periods, Muted: slices.Collect(maps.Keys(muted))}
 	for _, t := range list {
-		gone := t.gone != 0 || t.entry.Item != nil && expired(*t.entry.Item)
+		gone := t.optional || t.gone != 0 || t.entry.Item != nil && expired(*t.entry.Item)
 		if ask.Resume && t.entry.Position > ask.After && !gone || ask.Newest > 0 && t.entry.Item != nil && !gone {
 			s.Entries = append(s.Entries, t.entry)
 		}
@@ -269,6 +335,14 @@ func subscribed(user events.User, topic events.Topic, at events.Severity) events
 
 func unsubscribed(user events.User, topic events.Topic) events.Event {
 	return events.Unsubscribed{User: user, Topic: topic}
+}
+
+func filtered(user events.User, topic events.Topic, filter string) events.Event {
+	return events.Subscribed{User: user, Topic: topic, Rules: events.Rules{Filter: filter}}
+}
+
+func muted(user events.User, topics ...events.Topic) events.Event {
+	return events.PreferencesSet{User: user, Preferences: events.Preferences{MutedTopics: topics}}
 }
 
 func published(id int, severity events.Severity, to ...string) events.Event {
@@ -310,7 +384,7 @@ func run(t *testing.T, h *Hub) {
 }
 
 func (w *world) hub(l Limits) *Hub {
-	return &Hub{Source: &gate{world: w, open: true}, History: w.history, Start: w.start, Limits: l}
+	return &Hub{Source: &gate{world: w, open: true}, History: w.history, Start: w.start, Skipped: w.skips, Limits: l}
 }
 
 // next is what a follower hands out until it is silent, as text.

@@ -17,10 +17,16 @@ func (h *Hub) fold(e *logged) {
 		h.deliver(e, ev.To, e.position, ev.Severity)
 	case events.Retracted:
 		h.deliver(e, ev.To, ev.PublishedPosition, ev.Severity)
+	case events.PreferencesSet:
+		if m := h.members[ev.User]; m != nil && e.position > m.known {
+			m.prefer(ev, e.position)
+		}
 	case events.InboxEvent:
 		if m := h.members[ev.On().User]; m != nil {
 			h.tell(m, e)
 		}
+	case events.EventSkipped:
+		h.unfold(e.position, ev)
 	}
 }
 
@@ -30,9 +36,7 @@ func (h *Hub) subscription(at events.Position, e events.SubscriptionEvent) {
 	if m == nil || at <= m.known {
 		return
 	}
-	ms := m.in(topic)
-	ms.apply(e, at)
-	h.index(m, topic, ms)
+	h.index(m, topic, m.subscribe(e, at))
 }
 
 // deliver tells everyone who was reached at a position, each once, however many
@@ -46,7 +50,7 @@ func (h *Hub) deliver(e *logged, to []events.Target, at events.Position, severit
 			continue
 		}
 		for m, ms := range h.topics[t.Topic] {
-			if ms.admits(at, severity) {
+			if ms.admits(at, severity, e.judged) {
 				h.tell(m, e)
 			}
 		}

@@ -44,6 +44,8 @@ type Follower struct {
 
 	hub     *Hub
 	cursor  events.Position // everything up to here was handed out, or is in pending, or is not for this user
+	sure    events.Position // the same, whatever the hub may have to forget: by history, or handed out
+	epoch   int             // of the hub's, when private was made
 	pending []*Frame        // the next to hand out
 	bytes   int             // of pending
 
@@ -220,15 +222,23 @@ func (f *Follower) collect() {
 	if len(frames) > had {
 		f.cursor = frames[len(frames)-1].Position
 	}
-	if lost { // the hub has taken the reader out of its maps
+	switch lost { // the hub has taken the reader out of its maps
+	case notLost:
+	case overflowed:
 		f.reader = nil
 		f.trouble()
+	case doubtful:
+		f.reader = nil
+		f.doubt()
 	}
 	f.ended = ended
 }
 
 // release hands out what is pending and has not expired.
 func (f *Follower) release() []*Frame {
+	if len(f.pending) > 0 {
+		f.sure = max(f.sure, f.pending[len(f.pending)-1].Position)
+	}
 	now := time.Now()
 	frames := slices.DeleteFunc(f.pending, func(frame *Frame) bool { return frame.expired(now) })
 	f.pending, f.bytes = frames[:0], 0

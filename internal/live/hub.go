@@ -70,7 +70,11 @@ type Hub struct {
 	// learnt within Limits.StartWait, Run begins at the store's head: readers that
 	// come before the projector has passed that position then wait for it, or read
 	// the stretch from the log.
-	Start   func(context.Context) (events.Position, error)
+	Start func(context.Context) (events.Position, error)
+	// Skipped are the positions of events that operators had the read model pass
+	// over; nil: none ever. It is asked when the hub begins to read, and at an event
+	// it cannot decode.
+	Skipped func(context.Context) ([]events.Position, error)
 	Limits  Limits
 	Logger  *slog.Logger // nil: silent
 	Metrics *Metrics     // nil: counted for nobody
@@ -87,11 +91,15 @@ type Hub struct {
 	members  map[events.User]*member
 	topics   map[events.Topic]map[*member]*membership // of members, every topic they ever followed
 	readers  int
+	epoch    int // how often the hub has forgotten
+
+	passed map[events.Position]bool // skipped events the hub itself has passed over; guarded by mu
 }
 
 // Run folds the log until ctx ends, and then ends every stream and answers nil.
 // Store and Postgres may go away and come back meanwhile. At an event it cannot
-// decode it halts: see the package comment. It may be run again.
+// decode it halts until an operator skips it: see the package comment. It may be
+// run again.
 func (h *Hub) Run(ctx context.Context) error {
 	h.init()
 	start, err := h.start(ctx)
@@ -102,10 +110,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	defer h.end(ErrEnded)
 	for ctx.Err() == nil {
 		err := h.follow(ctx)
-		if errors.Is(err, errUnreadable) {
-			h.halt(err)
-			<-ctx.Done()
-			return nil
+		if u, halts := errors.AsType[*unreadable](err); halts {
+			h.await(ctx, u)
+			continue
 		}
 		if ctx.Err() == nil {
 			h.Logger.Warn("the subscription to the log ended; subscribing again", "error", err, "position", h.Position())
@@ -148,6 +155,7 @@ func (h *Hub) init() {
 		orDefault(&l.StartWait, 10*time.Second)
 		orDefault(&l.page, 256)
 		orDefault(&l.join, 64)
+		h.passed = make(map[events.Position]bool)
 		h.histories = make(chan struct{}, l.Questions)
 		h.logs = make(chan struct{}, logs)
 		if h.Logger == nil {
@@ -214,22 +222,23 @@ func (h *Hub) begin(at events.Position) {
 
 // follow folds the log from the hub's position for as long as it flows.
 func (h *Hub) follow(ctx context.Context) error {
+	skips, err := h.skips(ctx)
+	if err != nil {
+		return err
+	}
 	for msg, err := range h.Source.Subscribe(ctx, h.Position()) {
 		if err != nil {
 			return fmt.Errorf("subscribe to the log: %w", err)
 		}
-		if err := h.see(msg); err != nil {
+		if err := h.see(msg, skips); err != nil {
 			return err
 		}
 	}
 	return errors.New("the store ended it")
 }
 
-// errUnreadable marks an event nobody can judge.
-var errUnreadable = errors.New("live cannot go on")
-
-func (h *Hub) see(msg events.Message) error {
-	at, e, err := read(msg)
+func (h *Hub) see(msg events.Message, skips skips) error {
+	at, e, err := skips.read(msg)
 	if err != nil {
 		return err
 	}
@@ -237,6 +246,9 @@ func (h *Hub) see(msg events.Message) error {
 	defer h.mu.Unlock()
 	if at <= h.position {
 		return nil // folded before a new subscription overlapped
+	}
+	if skips[at] {
+		h.passed[at] = true
 	}
 	if e != nil {
 		h.fold(e)
@@ -257,18 +269,9 @@ func read(msg events.Message) (events.Position, *logged, error) {
 	}
 	recorded, err := events.Decode(*msg.Event)
 	if err != nil {
-		return 0, nil, fmt.Errorf("%w: %w", errUnreadable, err)
+		return 0, nil, &unreadable{at: msg.Event.Position, err: err}
 	}
 	return recorded.Position, newLogged(recorded, len(msg.Event.Data)), nil
-}
-
-func (h *Hub) halt(err error) {
-	h.Logger.Error("live is halted", "error", err, "position", h.Position())
-	h.Metrics.halted.Set(1)
-	h.end(fmt.Errorf("%w: %w", ErrEnded, err))
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.halted = err
 }
 
 // end ends every stream; what waits for a reader can still be taken.

@@ -107,6 +107,49 @@ func TestWhatALiveReaderIsTold(t *testing.T) {
 			},
 			want: []string{"3 message n2", "7 message n4"},
 		},
+		"only what the filter of that moment lets through": {
+			before: []events.Event{filtered("ann", "a", "severity == 'high'")},
+			after: []events.Event{
+				published(1, events.SeverityCritical, "topic:a"), published(2, events.SeverityHigh, "topic:a"),
+				events.SubscriptionChanged{User: "ann", Topic: "a", Rules: events.Rules{Filter: "title.endsWith('1')"}},
+				published(3, events.SeverityHigh, "topic:a"), published(21, events.SeverityHigh, "topic:a"),
+			},
+			want: []string{"3 message n2", "6 message n21"},
+		},
+		"what a filter keeps out may come another way": {
+			before: []events.Event{filtered("ann", "a", "false"), subscribed("ann", "b", 0)},
+			after: []events.Event{
+				published(1, 0, "topic:a", "user:ann"), published(2, 0, "topic:a", "topic:b"), published(3, 0, "topic:a"),
+			},
+			want: []string{"3 message n1", "4 message n2"},
+		},
+		"nothing by a muted topic, from the moment it is muted until it no longer is": {
+			before: []events.Event{subscribed("ann", "a", 0)},
+			after: []events.Event{
+				published(1, 0, "topic:a"), muted("ann", "a"), published(2, 0, "topic:a"), published(3, 0, "topic:a", "user:ann"),
+				muted("ann"), published(4, 0, "topic:a"),
+			},
+			want: []string{"2 message n1", "5 message n3", "7 message n4"},
+		},
+		"nothing by a topic subscribed to, or changed, while it is muted": {
+			before: []events.Event{muted("ann", "a", "b")},
+			after: []events.Event{
+				subscribed("ann", "a", 0), published(1, 0, "topic:a"), events.SubscriptionChanged{User: "ann", Topic: "a"},
+				published(2, 0, "topic:a"), muted("ann", "b"), published(3, 0, "topic:a"),
+			},
+			want: []string{"7 message n3"},
+		},
+		"what others mute is theirs": {
+			before: []events.Event{subscribed("ann", "a", 0), muted("bob", "a")},
+			after:  []events.Event{muted("carl", "a"), published(1, 0, "topic:a")}, want: []string{"4 message n1"},
+		},
+		"no retraction of what a muted topic brought": {
+			before: []events.Event{
+				subscribed("ann", "a", 0), published(1, 0, "topic:a"), muted("ann", "a"), published(2, 0, "topic:a"),
+			},
+			after: []events.Event{retracted(2, 4, 0, "topic:a"), retracted(1, 2, 0, "topic:a")},
+			want:  []string{`6 retracted {"id":"00000000-0000-0000-0000-000000000001"}`},
+		},
 		"what the user's other devices did": {
 			after: []events.Event{read}, want: []string{`1 state {"change":"read","through":"3"}`},
 		},
@@ -416,9 +459,7 @@ func TestAnUnreadableEventHaltsVisibly(t *testing.T) {
 		f := follow(t, h, FollowRequest{User: "ann"})
 		equal(t, h.Ready(), nil)
 		w.append(published(1, 0, "user:ann"), 0)
-		w.set(func() {
-			w.stored = append(w.stored, events.Stored{Position: 2, Type: "FromTheFuture", Metadata: []byte(`{"schema_version":1}`)})
-		})
+		w.unreadable()
 		synctest.Wait()
 		got := next(t, f)
 		equal(t, short(got[:1]), []string{"1 message n1"})

@@ -17,9 +17,18 @@ type reader struct {
 	cursor events.Position // everything up to here was queued, or was told before
 	queue  []*Frame
 	bytes  int
-	lost   bool  // the queue overflowed and was dropped
+	lost   loss  // the queue was dropped
 	ended  error // the hub ended
 }
+
+// loss is why a reader's queue was dropped.
+type loss uint8
+
+const (
+	notLost    loss = iota
+	overflowed      // it was full
+	doubtful        // the hub had to forget what it was folded from
+)
 
 func newReader(cursor events.Position) *reader {
 	return &reader{cursor: cursor, wake: make(chan struct{}, 1)}
@@ -35,8 +44,7 @@ func (r *reader) offer(f *Frame, maxFrames, maxBytes int) bool {
 		return true
 	}
 	if n := len(r.queue); n > 0 && (n >= maxFrames || r.bytes+f.size() > maxBytes) {
-		r.queue, r.bytes, r.lost = nil, 0, true
-		r.signal()
+		r.drop(overflowed)
 		return false
 	}
 	r.queue = append(r.queue, f)
@@ -46,8 +54,21 @@ func (r *reader) offer(f *Frame, maxFrames, maxBytes int) bool {
 	return true
 }
 
+// doubt drops what waits: it may not be so.
+func (r *reader) doubt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drop(doubtful)
+}
+
+// drop needs mu.
+func (r *reader) drop(why loss) {
+	r.queue, r.bytes, r.lost = nil, 0, why
+	r.signal()
+}
+
 // take appends what waits to frames. After lost, or an error, nothing more comes.
-func (r *reader) take(frames []*Frame) (_ []*Frame, lost bool, ended error) {
+func (r *reader) take(frames []*Frame) (_ []*Frame, lost loss, ended error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	frames = append(frames, r.queue...)

@@ -7,15 +7,17 @@ import (
 	"time"
 
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/filter"
 )
 
 // logged is one event of the log that can concern somebody's inbox. It never
-// changes, but for the frame made of it when first wanted.
+// changes, but for the frame made of it when first wanted, and what filters said.
 type logged struct {
 	position events.Position
 	at       time.Time
 	event    events.Event
 	size     int
+	judged   *filter.Candidate // of a publish: what filters say of it; nil: there is nothing to judge
 
 	shared atomic.Pointer[Frame] // what all who are not named by it are told
 }
@@ -26,12 +28,19 @@ const loggedOverhead = 256
 // newLogged is the event as the hub keeps it, or nil for one that concerns no
 // inbox.
 func newLogged(r events.Recorded, storedBytes int) *logged {
-	switch r.Event.(type) {
-	case events.SubscriptionEvent, events.NotificationEvent, events.InboxEvent:
-		return &logged{position: r.Position, at: r.At, event: r.Event, size: storedBytes + loggedOverhead}
+	e := &logged{position: r.Position, at: r.At, event: r.Event, size: storedBytes + loggedOverhead}
+	switch ev := r.Event.(type) {
+	case events.Published:
+		e.judged = filter.Of(ev)
+	case events.SubscriptionEvent, events.NotificationEvent, events.InboxEvent, events.ContactEvent:
+	case events.EventSkipped:
+		if ev.Projection != projection {
+			return nil
+		}
 	default:
 		return nil
 	}
+	return e
 }
 
 // window is the newest stretch of the log: every event above begins that can

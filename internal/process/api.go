@@ -33,6 +33,7 @@ func (a API) Run(ctx context.Context, listener net.Listener, serving func()) err
 	reads := queries.New(a.Pool, queries.Options{Streams: a.Store, Logger: a.Logger})
 	hub := &live.Hub{
 		Source: a.Store, History: reads.Snapshot, Logger: a.Logger, Metrics: live.NewMetrics(a.Registry),
+		Skipped: skipped(a.Store, "inbox"),
 		Start: func(ctx context.Context) (events.Position, error) {
 			at, _, err := reads.Checkpoint(ctx)
 			return at, err
