@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -65,9 +66,6 @@ func serve(t *testing.T, c httpapi.Config) *system {
 func serveAll(t *testing.T, c httpapi.Config) *system {
 	t.Helper()
 	url := postgres.Fresh(t)
-	if err := projections.Migrate(t.Context(), url); err != nil {
-		t.Fatalf("migrate: %v", err)
-	}
 	pool, err := pgxpool.New(t.Context(), url)
 	if err != nil {
 		t.Fatalf("connect: %v", err)
@@ -80,17 +78,32 @@ func serveAll(t *testing.T, c httpapi.Config) *system {
 		at, _, err := reads.Checkpoint(ctx)
 		return at, err
 	}}
-	projector := &projections.Inbox{
-		DatabaseURL: url, Source: store, StoreLimit: projections.DefaultStoreLimit,
+	projector := &projections.Versions{
+		DatabaseURL: url, Source: store, Orders: store, StoreLimit: projections.DefaultStoreLimit,
 		StoreID: func(context.Context) (uuid.UUID, error) { return storeID, nil },
 	}
-	run(t, hub.Run)
 	run(t, projector.Run)
+	awaitTables(t, projector)
+	run(t, hub.Run)
 	run(t, reads.Run)
 	c.Store, c.Log, c.Reads, c.Hub = store, store, reads, hub
 	s := serve(t, c)
 	s.store = store
 	return s
+}
+
+// awaitTables waits until there is something that questions can be put to.
+func awaitTables(t *testing.T, projector *projections.Versions) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for projector.Status().State != projections.StateRunning {
+		select {
+		case <-tick.C:
+		case <-t.Context().Done():
+			t.Fatal("there are no tables yet")
+		}
+	}
 }
 
 // run runs something until the test ends, and waits for its end.

@@ -62,7 +62,7 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 	defer connections.Close()
 	inbox := Projector{
 		Store: connections.Store, DatabaseURL: databaseURL, StoreLimit: d.StoreLimit, Logger: d.Logger, Registry: d.Registry,
-	}.inbox()
+	}.versions()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return inbox.Run(ctx) })
 	g.Go(func() error {
@@ -80,7 +80,7 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 
 // settled is nil once the projection has made its tables, or has found that it
 // cannot yet: until then there is nothing that questions could be put to.
-func settled(inbox *projections.Inbox) error {
+func settled(inbox *projections.Versions) error {
 	switch state := inbox.Status().State; state {
 	case projections.StateStopped, projections.StateStarting:
 		return errors.New(string(state))
@@ -90,7 +90,7 @@ func settled(inbox *projections.Inbox) error {
 }
 
 // begun is nil once the projection works, or has found that it cannot.
-func begun(inbox *projections.Inbox) error {
+func begun(inbox *projections.Versions) error {
 	if inbox.Status().State == projections.StateHalted {
 		return nil
 	}

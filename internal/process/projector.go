@@ -23,16 +23,16 @@ type Projector struct {
 	Registry    *prometheus.Registry
 }
 
-func (p Projector) inbox() *projections.Inbox {
-	return &projections.Inbox{
-		DatabaseURL: p.DatabaseURL, Source: p.Store, StoreID: p.Store.Name, StoreLimit: p.StoreLimit,
+func (p Projector) versions() *projections.Versions {
+	return &projections.Versions{
+		DatabaseURL: p.DatabaseURL, Source: p.Store, Orders: p.Store, StoreID: p.Store.Name, StoreLimit: p.StoreLimit,
 		BatchDelay: projections.DefaultBatchDelay, Logger: p.Logger, Metrics: projections.NewMetrics(p.Registry),
 	}
 }
 
 // Run projects until ctx ends; the listener serves health and metrics.
 func (p Projector) Run(ctx context.Context, listener net.Listener) error {
-	inbox := p.inbox()
+	inbox := p.versions()
 	health, err := httpapi.Health(p.Registry, httpapi.Check{
 		Name: "inbox", Ask: func(context.Context) error { return healthy(inbox) },
 	})
@@ -45,11 +45,12 @@ func (p Projector) Run(ctx context.Context, listener net.Listener) error {
 	return g.Wait()
 }
 
-// healthy is nil while the projection applies events, or stands by.
-func healthy(inbox *projections.Inbox) error {
+// healthy is nil while the projection applies events, stands by, or is paused by an
+// operator.
+func healthy(inbox *projections.Versions) error {
 	status := inbox.Status()
 	switch status.State {
-	case projections.StateRunning, projections.StateStandby:
+	case projections.StateRunning, projections.StateStandby, projections.StatePaused:
 		return nil
 	default:
 		return errors.New(string(status.State) + ": " + status.Reason)

@@ -26,6 +26,7 @@ type writer struct {
 	storeLimit int
 	metrics    *Metrics
 	applied    func(events.Position) // called after each commit
+	silent     func() bool           // whether nobody is to be woken; nil: wake them
 
 	position events.Position // the checkpoint
 }
@@ -44,7 +45,8 @@ func (w *writer) apply(ctx context.Context, s span) error {
 		case !lasts(ctx, w.conn, err) || len(s.events) == 0:
 			return err
 		case len(s.events) == 1:
-			return &unappliable{at: s.events[0].Position, err: err}
+			e := s.events[0]
+			return &unappliable{at: e.Position, event: described(e.Event.Type(), e.Stream), err: err}
 		default:
 			half := len(s.events) / 2
 			if err := w.apply(ctx, span{events: s.events[:half], through: s.events[half-1].Position}); err != nil {
@@ -171,7 +173,9 @@ func (w *writer) commit(ctx context.Context, r *rows, to events.Position) error 
 		}
 		return nil
 	})
-	b.Queue(sqlWake, to.String())
+	if w.silent == nil || !w.silent() {
+		b.Queue(sqlWake, to.String())
+	}
 	b.Queue("commit")
 	return w.conn.SendBatch(ctx, &b).Close()
 }

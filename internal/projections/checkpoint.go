@@ -27,6 +27,7 @@ func (p *Inbox) resume(ctx context.Context, w *writer) error {
 	}
 	w.position = position
 	p.reached(position)
+	p.lag.heard(head)
 	switch {
 	case of != store:
 		return &unappliable{at: position, err: fmt.Errorf(

@@ -37,12 +37,25 @@ var settings = map[string]string{
 	"idle_in_transaction_session_timeout": "60s",
 }
 
-func connConfig(databaseURL string) (*pgx.ConnConfig, error) {
+// connConfig is for the projector's connection to the tables in a schema; "" is the
+// first of the URL's search_path.
+func connConfig(databaseURL, schema string) (*pgx.ConnConfig, error) {
+	config, err := parseConfig(databaseURL, schema)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(config.RuntimeParams, settings)
+	return config, nil
+}
+
+func parseConfig(databaseURL, schema string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("read the database URL: %w", err)
 	}
-	maps.Copy(config.RuntimeParams, settings)
+	if schema != "" {
+		config.RuntimeParams["search_path"] = pgx.Identifier{schema}.Sanitize()
+	}
 	setConnectTimeout(&config.Config)
 	return config, nil
 }

@@ -17,12 +17,26 @@ var errFenced = errors.New("another projector has moved the checkpoint")
 
 // unappliable is an event the projection stops at.
 type unappliable struct {
-	at  events.Position
-	err error
+	at    events.Position
+	event string // its type and stream; "" where it is the checkpoint that is wrong
+	err   error
+}
+
+// described says which event it is.
+func described(kind string, stream events.StreamName) string {
+	return fmt.Sprintf("%s of %s", kind, stream)
 }
 
 func (u *unappliable) Error() string {
 	return fmt.Sprintf("apply the event at position %s: %v", u.at, u.err)
+}
+
+// reason says which event it is; the position is said elsewhere.
+func (u *unappliable) reason() string {
+	if u.event == "" {
+		return u.err.Error()
+	}
+	return u.event + ": " + u.err.Error()
 }
 
 func (u *unappliable) Unwrap() error { return u.err }

@@ -23,6 +23,8 @@ type span struct {
 type feed struct {
 	maxEvents int
 	maxBytes  int
+	skips     func(events.Position) bool            // passes over these; nil: none
+	transform func(events.Recorded) events.Recorded // see Inbox; nil: none
 
 	filled chan struct{} // something is there to take
 	roomy  chan struct{} // something was taken
@@ -87,9 +89,16 @@ func (f *feed) event(ctx context.Context, s events.Stored) error {
 	if s.Position > events.MaxPosition {
 		return &unappliable{at: events.MaxPosition, err: fmt.Errorf("position %s is out of bounds", s.Position)}
 	}
+	if f.skips != nil && f.skips(s.Position) {
+		f.checkpoint(s.Position)
+		return nil
+	}
 	r, err := events.Decode(s)
 	if err != nil {
-		return &unappliable{at: s.Position, err: err}
+		return &unappliable{at: s.Position, event: described(s.Type, s.Stream), err: err}
+	}
+	if f.transform != nil {
+		r = f.transform(r)
 	}
 	sweeps := 0
 	if e, ok := r.Event.(events.InboxEvent); ok && e.On().Through > 0 {

@@ -3,20 +3,34 @@ package projections
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
+// ordersEvery is how often orders are looked for: soon, for whoever gave one.
+const ordersEvery = 200 * time.Millisecond
+
 // halt says visibly that nothing more can be applied, and stays so until ctx or
-// the connection ends. It keeps the lock: another runner would come no further.
+// the connection ends, or until an operator has the event skipped: then it returns
+// nil. It keeps the lock: another runner would come no further.
 func (p *Inbox) halt(ctx context.Context, conn *pgx.Conn, why *unappliable) error {
-	p.enter(StateHalted, why.Error())
-	p.logger.Error("the projection is halted", "position", why.at, "error", why.err)
+	p.enterHalt(why)
+	p.logger.Error("the projection is halted", "position", why.at, "event", why.event, "error", why.err)
 	at := int64(why.at) //nolint:gosec // at most MaxPosition
-	if err := exec(ctx, conn, sqlCheckpointHalt, inboxName, at, text(why.err.Error())); err != nil {
+	if err := exec(ctx, conn, sqlCheckpointHalt, inboxName, at, text(why.reason())); err != nil {
 		return fmt.Errorf("write down that the projection is halted: %w", err)
 	}
-	for sleep(ctx, idleEvery) {
+	asked := time.Now()
+	for sleep(ctx, ordersEvery) {
+		if why.event != "" && p.skips(why.at) {
+			p.logger.Warn("an event is skipped by order", "position", why.at, "event", why.event)
+			return nil
+		}
+		if time.Since(asked) < idleEvery {
+			continue
+		}
+		asked = time.Now()
 		if err := exec(ctx, conn, "select"); err != nil {
 			return fmt.Errorf("see whether Postgres is there: %w", err)
 		}

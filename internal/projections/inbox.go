@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/tidings-io/tidings/internal/events"
 )
 
 // inboxName is the projection's name in the table projections and in metrics.
@@ -49,9 +52,18 @@ type Inbox struct {
 	Logger     *slog.Logger // nil logs nothing
 	Metrics    *Metrics     // nil counts for nobody
 
+	// What Versions gives the inbox of one version; the zero values are for an inbox
+	// that stands alone.
+	schema    string                                // of the tables; "" for the first of the URL's search_path
+	skips     func(events.Position) bool            // events to pass over; nil: none
+	silent    atomic.Bool                           // do not wake who waits: readers do not see these tables
+	held      hold                                  // how far to go for now
+	transform func(events.Recorded) events.Recorded // a test's change of the rules; nil: none
+
 	metrics *Metrics
 	logger  *slog.Logger
 	lag     lag
+	folded  atomic.Int64 // events, since the process began
 
 	mu     sync.Mutex
 	status Status // guarded by mu
@@ -90,8 +102,12 @@ func (p *Inbox) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil // a session cut short by our own end is no fault
 		}
-		if time.Since(began) > steadyAfter {
+		if err == nil || time.Since(began) > steadyAfter {
 			pauses.Reset()
+		}
+		if err == nil { // an operator has taken away what halted it
+			p.lag.away()
+			continue
 		}
 		p.retry(err)
 		if !sleep(ctx, pauses.NextBackOff()) {
@@ -107,9 +123,12 @@ func (p *Inbox) prepare() (*pgx.ConnConfig, error) {
 	if p.StoreLimit < 0 {
 		return nil, fmt.Errorf("the store limit %d is negative", p.StoreLimit)
 	}
-	config, err := connConfig(p.DatabaseURL)
+	config, err := connConfig(p.DatabaseURL, p.schema)
 	if err != nil {
 		return nil, err
+	}
+	if p.skips == nil {
+		p.skips = func(events.Position) bool { return false }
 	}
 	if p.BatchEvents <= 0 {
 		p.BatchEvents = defaultBatchEvents
@@ -120,7 +139,9 @@ func (p *Inbox) prepare() (*pgx.ConnConfig, error) {
 	if p.logger = p.Logger; p.logger == nil {
 		p.logger = slog.New(slog.DiscardHandler)
 	}
-	p.logger = p.logger.With("projection", inboxName)
+	if p.logger = p.logger.With("projection", inboxName); p.schema != "" {
+		p.logger = p.logger.With("schema", p.schema)
+	}
 	if p.metrics = p.Metrics; p.metrics == nil {
 		p.metrics = NewMetrics(nil)
 	}

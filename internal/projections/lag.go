@@ -68,6 +68,21 @@ func (l *lag) now() (positions events.Position, age time.Duration) {
 	return l.head - l.position, age
 }
 
+// caughtUp says whether history has ended: from then on events are applied as they
+// come.
+func (l *lag) caughtUp() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.live
+}
+
+// ends is the log's last event as far as is known.
+func (l *lag) ends() events.Position {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.head
+}
+
 // watchLag keeps the lag's metrics fresh, also while nothing else moves.
 func (p *Inbox) watchLag(ctx context.Context) {
 	var asked time.Time
@@ -90,10 +105,4 @@ func (p *Inbox) askHead(ctx context.Context) {
 	}
 }
 
-func (p *Inbox) gauge(g *prometheus.GaugeVec, on bool) {
-	value := 0.0
-	if on {
-		value = 1
-	}
-	g.WithLabelValues(inboxName).Set(value)
-}
+func (p *Inbox) gauge(g *prometheus.GaugeVec, on bool) { put(g, flag(on)) }

@@ -11,6 +11,14 @@ type Metrics struct {
 	batchDuration prometheus.Histogram
 	halted        *prometheus.GaugeVec
 	active        *prometheus.GaugeVec
+
+	serving  *prometheus.GaugeVec
+	paused   *prometheus.GaugeVec
+	rebuild  *prometheus.GaugeVec // its version
+	progress *prometheus.GaugeVec
+	rate     *prometheus.GaugeVec
+	left     *prometheus.GaugeVec
+	differ   *prometheus.GaugeVec
 }
 
 // NewMetrics makes the metrics and registers them; a nil registerer keeps them
@@ -26,6 +34,13 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		lagSeconds: byName("tidings_projection_lag_seconds", "Age of the oldest event that was read and is not applied; 0 when there is none."),
 		halted:     byName("tidings_projection_halted", "1 while the projection is halted at an event it cannot apply."),
 		active:     byName("tidings_projection_active", "1 while this process is the one that applies events."),
+		serving:    byName("tidings_projection_serving_version", "Which version readers are answered from; 0 where this process does not lead."),
+		paused:     byName("tidings_projection_paused", "1 while an operator has the projection paused."),
+		rebuild:    byName("tidings_projection_rebuild_version", "Which version is being folded beside the one that serves; 0 when there is none."),
+		progress:   byName("tidings_projection_rebuild_progress_ratio", "How far the rebuild has come, of the log as it is now: 0 to 1; 0 when there is none."),
+		rate:       byName("tidings_projection_rebuild_rate_events", "Events the rebuild folds in a second; 0 when there is none."),
+		left:       byName("tidings_projection_rebuild_left_seconds", "How long the rebuild will take yet at its present speed; 0 when there is none, or that is not known."),
+		differ:     byName("tidings_projection_parity_differing_users", "Users whose inbox or subscriptions the last rebuild would change, or has changed."),
 		batchEvents: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tidings_projection_batch_events", Help: "Events applied in one transaction.",
 			Buckets: []float64{1, 3, 10, 30, 100, 300, 1000, 3000, 10000},
@@ -36,14 +51,49 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		}),
 	}
 	if registerer != nil {
-		registerer.MustRegister(m.position, m.lagEvents, m.lagSeconds, m.halted, m.active, m.batchEvents, m.batchDuration)
+		registerer.MustRegister(m.batchEvents, m.batchDuration)
+		for _, gauge := range m.gauges() {
+			registerer.MustRegister(gauge)
+		}
 	}
 	return m
 }
 
+func (m *Metrics) gauges() []*prometheus.GaugeVec {
+	return []*prometheus.GaugeVec{
+		m.position, m.lagEvents, m.lagSeconds, m.halted, m.active,
+		m.serving, m.paused, m.rebuild, m.progress, m.rate, m.left, m.differ,
+	}
+}
+
 // begin makes every series of a projection, at 0.
 func (m *Metrics) begin(projection string) {
-	for _, gauge := range []*prometheus.GaugeVec{m.position, m.lagEvents, m.lagSeconds, m.halted, m.active} {
+	for _, gauge := range m.gauges() {
 		gauge.WithLabelValues(projection).Set(0)
 	}
 }
+
+// ofVersion are metrics for one version of several: what all do together is counted
+// together, and what each is at is said by who runs them.
+func (m *Metrics) ofVersion() *Metrics {
+	own := NewMetrics(nil)
+	own.batchEvents, own.batchDuration = m.batchEvents, m.batchDuration
+	return own
+}
+
+// show says what the version that serves is at.
+func (m *Metrics) show(s Status) {
+	put(m.active, flag(s.State == StateRunning))
+	put(m.halted, flag(s.State == StateHalted))
+	put(m.paused, flag(s.State == StatePaused))
+	put(m.position, float64(s.Position))
+}
+
+func flag(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+func put(g *prometheus.GaugeVec, value float64) { g.WithLabelValues(inboxName).Set(value) }

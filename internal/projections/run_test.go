@@ -460,7 +460,14 @@ func TestMetricsStartAtZero(t *testing.T) {
 		`tidings_projection_halted{projection=inbox} 0 0`,
 		`tidings_projection_lag_events{projection=inbox} 0 0`,
 		`tidings_projection_lag_seconds{projection=inbox} 0 0`,
+		`tidings_projection_parity_differing_users{projection=inbox} 0 0`,
+		`tidings_projection_paused{projection=inbox} 0 0`,
 		`tidings_projection_position{projection=inbox} 0 0`,
+		`tidings_projection_rebuild_left_seconds{projection=inbox} 0 0`,
+		`tidings_projection_rebuild_progress_ratio{projection=inbox} 0 0`,
+		`tidings_projection_rebuild_rate_events{projection=inbox} 0 0`,
+		`tidings_projection_rebuild_version{projection=inbox} 0 0`,
+		`tidings_projection_serving_version{projection=inbox} 0 0`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(- want, + got):\n%s", diff)

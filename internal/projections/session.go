@@ -25,7 +25,7 @@ const (
 // it. Lock and rows go through the same one, so a runner that has lost its lock
 // cannot write.
 func (p *Inbox) session(ctx context.Context, config *pgx.ConnConfig) error {
-	if err := Migrate(ctx, p.DatabaseURL); err != nil {
+	if err := migrate(ctx, p.DatabaseURL, p.schema, inboxTables); err != nil {
 		return err
 	}
 	conn, err := connect(ctx, config)
@@ -36,7 +36,7 @@ func (p *Inbox) session(ctx context.Context, config *pgx.ConnConfig) error {
 	if err := p.awaitLock(ctx, conn); err != nil {
 		return err
 	}
-	w := &writer{conn: conn, storeLimit: p.StoreLimit, metrics: p.metrics, applied: p.reached}
+	w := &writer{conn: conn, storeLimit: p.StoreLimit, metrics: p.metrics, applied: p.reached, silent: p.silent.Load}
 	err = p.resume(ctx, w)
 	if err == nil {
 		err = p.follow(ctx, w)
@@ -61,7 +61,7 @@ func (p *Inbox) awaitLock(ctx context.Context, conn *pgx.Conn) error {
 		if err := p.seeCheckpoint(ctx, conn); err != nil {
 			return err
 		}
-		if !sleep(ctx, standbyEvery/2+rand.N(standbyEvery)) { //nolint:gosec // jitter is no secret
+		if !sleep(ctx, jittered(standbyEvery)) {
 			return ctx.Err()
 		}
 	}
@@ -71,6 +71,7 @@ func (p *Inbox) awaitLock(ctx context.Context, conn *pgx.Conn) error {
 func (p *Inbox) follow(ctx context.Context, w *writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	feed := newFeed(p.BatchEvents, p.BatchBytes)
+	feed.skips, feed.transform = p.skips, p.transform
 	var reader sync.WaitGroup
 	defer reader.Wait()
 	defer cancel()
@@ -86,11 +87,15 @@ func (p *Inbox) follow(ctx context.Context, w *writer) error {
 		}
 		began := time.Now()
 		idle.through = max(idle.through, s.through)
+		if s, err = p.wait(ctx, w, s); err != nil {
+			return err
+		}
 		if len(s.events) == 0 {
-			err = idle.step(ctx, w)
+			err = idle.step(ctx, w, &p.held)
 		} else {
 			p.lag.behind(s.events[0].At)
 			err = w.apply(ctx, s)
+			p.folded.Add(int64(len(s.events)))
 		}
 		if err != nil {
 			return err
@@ -106,13 +111,14 @@ type idler struct {
 	last    time.Time
 }
 
-func (i *idler) step(ctx context.Context, w *writer) error {
+func (i *idler) step(ctx context.Context, w *writer, h *hold) error {
 	if time.Since(i.last) < idleEvery {
 		return nil
 	}
 	i.last = time.Now()
-	if i.through > w.position {
-		return w.apply(ctx, span{through: i.through})
+	limit, _ := h.now()
+	if through := min(i.through, limit); through > w.position {
+		return w.apply(ctx, span{through: through})
 	}
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
@@ -135,4 +141,9 @@ func exec(ctx context.Context, conn *pgx.Conn, sql string, args ...any) error {
 	defer cancel()
 	_, err := conn.Exec(ctx, sql, args...)
 	return err
+}
+
+// jittered is about so long, so that not everybody asks at the same moment.
+func jittered(d time.Duration) time.Duration {
+	return d/2 + rand.N(d) //nolint:gosec // jitter is no secret
 }

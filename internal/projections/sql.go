@@ -12,6 +12,19 @@ var statements embed.FS
 var (
 	sqlLockTry = statement("lock_try")
 
+	sqlVersionsLock     = statement("versions_lock")
+	sqlVersionsRead     = statement("versions_read")
+	sqlVersionsAdd      = statement("versions_add")
+	sqlVersionsUpdate   = statement("versions_update")
+	sqlVersionsServe    = statement("versions_serve")
+	sqlVersionsUnserve  = statement("versions_unserve")
+	sqlVersionsDelete   = statement("versions_delete")
+	sqlVersionsPath     = statement("versions_path")
+	sqlVersionsPatience = statement("versions_patience")
+	sqlVersionsViews    = statement("versions_views")
+	sqlVersionsSchema   = statement("versions_schema")
+	sqlVersionsDrop     = statement("versions_drop")
+
 	sqlCheckpointBegin  = statement("checkpoint_begin")
 	sqlCheckpointRead   = statement("checkpoint_read")
 	sqlCheckpointLock   = statement("checkpoint_lock")

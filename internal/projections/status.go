@@ -1,6 +1,10 @@
 package projections
 
-import "github.com/tidings-io/tidings/internal/events"
+import (
+	"fmt"
+
+	"github.com/tidings-io/tidings/internal/events"
+)
 
 // State says what a projection is doing.
 type State string
@@ -14,6 +18,7 @@ const (
 	StateStandby            State = "standby" // another process applies events
 	StateRunning            State = "running"
 	StateHalted             State = "halted" // at an event, or at a checkpoint, that needs an operator
+	StatePaused             State = "paused" // by order
 	StateStopped            State = "stopped"
 )
 
@@ -24,6 +29,9 @@ type Status struct {
 	Position events.Position
 	// Reason says why, where the state is not as one would wish.
 	Reason string
+	// Halted is the position of the event that cannot be applied; 0 where it is not
+	// an event that halts the projection.
+	Halted events.Position
 }
 
 // Status may be called at any time, from anywhere.
@@ -39,9 +47,18 @@ func (p *Inbox) Status() Status {
 func (p *Inbox) enter(state State, reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.status.State, p.status.Reason = state, reason
+	p.status.State, p.status.Reason, p.status.Halted = state, reason, 0
 	p.gauge(p.metrics.active, state == StateRunning)
 	p.gauge(p.metrics.halted, state == StateHalted)
+}
+
+func (p *Inbox) enterHalt(why *unappliable) {
+	p.enter(StateHalted, fmt.Sprintf("at position %s: %s", why.at, why.reason()))
+	if why.event != "" {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.status.Halted = why.at
+	}
 }
 
 func (p *Inbox) reached(at events.Position) {

@@ -29,7 +29,7 @@ func freshURL(t testing.TB) string {
 
 func dial(t testing.TB, url string) *pgx.Conn {
 	t.Helper()
-	config, err := connConfig(url)
+	config, err := connConfig(url, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,1 @@
+select format('drop schema if exists %I cascade', $1::text)

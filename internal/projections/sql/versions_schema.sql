@@ -1,0 +1,1 @@
+select format('create schema if not exists %I', $1::text)

@@ -1,0 +1,4 @@
+update versions
+set serving = true,
+    served  = true
+where version = $1

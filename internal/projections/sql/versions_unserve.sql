@@ -1,0 +1,3 @@
+update versions
+set serving = false
+where serving
