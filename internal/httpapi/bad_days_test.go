@@ -280,7 +280,11 @@ func TestAStoreThatHangs(t *testing.T) {
 
 // demanding is a read model that is there, and remembers what was demanded of the
 // snapshots that answer.
-type demanding struct{ demands []queries.AtLeast }
+type demanding struct {
+	away // for what takes no demands
+
+	demands []queries.AtLeast
+}
 
 func (*demanding) WaitFor(context.Context, events.Position) error { return nil }
 

@@ -28,6 +28,8 @@ type Log interface {
 
 // Reads is what the edge asks of the read model; *queries.Queries answers it.
 type Reads interface {
+	Projections(ctx context.Context) ([]queries.Version, error)
+	Parity(ctx context.Context, version, users int, cursor string) (queries.Parity, error)
 	WaitFor(ctx context.Context, at events.Position) error
 	Recipients(ctx context.Context, id uuid.UUID, demands ...queries.AtLeast) (queries.Recipients, error)
 	Inbox(ctx context.Context, ask queries.InboxQuery, demands ...queries.AtLeast) (queries.InboxPage, error)

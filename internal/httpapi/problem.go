@@ -33,6 +33,10 @@ const (
 	codeOutcomeUnknown   = "outcome_unknown"
 	codeDatabaseAway     = "database_unavailable"
 	codeNotYetProjected  = "not_yet_projected"
+
+	codeProjectionNotFound = "projection_not_found"
+	codeNoReport           = "no_report"
+	codeNotHalted          = "not_halted"
 )
 
 // kind is what all problems of one code share.
@@ -64,6 +68,26 @@ var kinds = map[string]kind{
 	codeTopicNotFound: {
 		status: http.StatusNotFound, title: "There is no such topic",
 		meaning: "Nobody has subscribed to, published to or described this topic yet.",
+	},
+	codeProjectionNotFound: {
+		status: http.StatusNotFound, title: "There is no such projection",
+		meaning: "There is one projection, inbox. Nothing was done.",
+	},
+	commands.CodeVersionNotFound: {
+		status: http.StatusNotFound, title: "There is no such version",
+		meaning: "The projection has no version of this number, or it was dropped: GET /v1/projections lists them. Nothing was done.",
+	},
+	codeNoReport: {
+		status: http.StatusNotFound, title: "There is no parity report",
+		meaning: "Versions are compared once a rebuilt one has caught up: there is no such version, or it has not come so far.",
+	},
+	commands.CodeVersionWanted: {
+		status: http.StatusConflict, title: "This version serves readers",
+		meaning: "The version serves readers, or is about to: activate another one before dropping it. Nothing was done.",
+	},
+	codeNotHalted: {
+		status: http.StatusConflict, title: "The projection is not halted there",
+		meaning: "Only the event at which a version is halted can be skipped: GET /v1/projections names it under halted. Nothing was done.",
 	},
 	codeMethodNotAllowed: {
 		status: http.StatusMethodNotAllowed, title: "The method is not allowed here",

@@ -49,6 +49,7 @@ const (
 	groupTopics        = "Topics"
 	groupNotifications = "Notifications"
 	groupInbox         = "Inbox"
+	groupProjections   = "Projections"
 	groupOperations    = "Operations"
 )
 
@@ -95,6 +96,7 @@ func (rt route) codes() []string {
 func (a *api) routes(c Config) []route {
 	all := a.commandRoutes()
 	all = append(all, a.queryRoutes(c)...)
+	all = append(all, a.projectionRoutes()...)
 	all = append(all, a.operationRoutes(c)...)
 	document := openAPI(all)
 	for i := range all {

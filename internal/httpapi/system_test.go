@@ -167,6 +167,14 @@ func (away) WaitFor(ctx context.Context, _ events.Position) error {
 	return errAway
 }
 
+func (away) Projections(context.Context) ([]queries.Version, error) {
+	return nil, queries.ErrUnavailable
+}
+
+func (away) Parity(context.Context, int, int, string) (queries.Parity, error) {
+	return queries.Parity{}, queries.ErrUnavailable
+}
+
 func (away) Recipients(context.Context, uuid.UUID, ...queries.AtLeast) (queries.Recipients, error) {
 	return queries.Recipients{}, errAway
 }
