@@ -24,6 +24,9 @@ var sees = map[string][]string{
 	"internal/queries":     {"internal/events", "internal/inbox", "internal/filter"},
 	"internal/live":        {"internal/events", "internal/inbox", "internal/filter"},
 
+	// Doubting the tables needs both sides: the fold of the log and what queries answer.
+	"internal/selfcheck": {"internal/events", "internal/inbox", "internal/filter", "internal/queries"},
+
 	// Reactors act, then come back in as commands.
 	"internal/reactors": {"internal/events", "internal/inbox", "internal/commands", "internal/projections"},
 	// Stores keep what commands ask for and nothing more.
