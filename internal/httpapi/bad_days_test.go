@@ -183,7 +183,8 @@ func TestReadModelAway(t *testing.T) {
 		t.Errorf("alert: %s %s %v", response.Status, body, err)
 	}
 	for _, path := range []string{
-		"/v1/users/alice/inbox", "/v1/users/alice/inbox/counts", "/v1/users/alice/subscriptions", "/v1/topics", "/v1/topics/builds",
+		"/v1/users/alice/inbox", "/v1/users/alice/inbox/counts", "/v1/users/alice/subscriptions", "/v1/users/alice/preferences",
+		"/v1/topics", "/v1/topics/builds",
 		"/v1/topics/builds/subscribers", "/v1/notifications/00000000-0000-4000-8000-000000000001", "/v1/users/alice/inbox?wait_for=1",
 	} {
 		response := s.do(t, http.MethodGet, path, "")
@@ -318,6 +319,11 @@ func (d *demanding) Subscribers(_ context.Context, _ events.Topic, _ int, _ stri
 	return queries.Page[queries.Subscriber]{}, nil
 }
 
+func (d *demanding) Preferences(_ context.Context, _ events.User, at ...queries.AtLeast) (queries.Preferences, error) {
+	d.demands = append(d.demands, at...)
+	return queries.Preferences{}, nil
+}
+
 func (d *demanding) Notification(_ context.Context, _ uuid.UUID, at ...queries.AtLeast) (queries.Notification, error) {
 	d.demands = append(d.demands, at...)
 	return queries.Notification{}, nil
@@ -332,7 +338,8 @@ func (*demanding) Recipients(context.Context, uuid.UUID, ...queries.AtLeast) (qu
 func TestSnapshotsMustHavePassedThePosition(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{
-		"/v1/users/alice/inbox", "/v1/users/alice/inbox/counts", "/v1/users/alice/subscriptions", "/v1/topics", "/v1/topics/builds",
+		"/v1/users/alice/inbox", "/v1/users/alice/inbox/counts", "/v1/users/alice/subscriptions", "/v1/users/alice/preferences",
+		"/v1/topics", "/v1/topics/builds",
 		"/v1/topics/builds/subscribers", "/v1/notifications/00000000-0000-4000-8000-000000000001",
 	} {
 		t.Run(path, func(t *testing.T) {

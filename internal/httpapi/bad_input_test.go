@@ -182,17 +182,20 @@ func TestProblemsDoNotRepeatValues(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cr3t"
 	tests := map[string]struct{ method, path, body string }{
-		"in a field":         {http.MethodPost, "/v1/notifications", `{"to":["user:s3cr3t!","s3cr3t"],"title":"","severity":"s3cr3t","link":"s3cr3t://","expires_at":"s3cr3t","data":"s3cr3t"}`},
-		"in bad JSON":        {http.MethodPost, "/v1/notifications", `{"to":s3cr3t}`},
-		"in a batch":         {http.MethodPost, "/v1/notifications/batch", `{"notifications":["s3cr3t"]}`},
-		"in an alert":        {http.MethodPost, "/v1/alerts", `{"target":["s3cr3t","@s3cr3t!"],"severity":"s3cr3t"}`},
-		"in ids":             {http.MethodPost, "/v1/users/alice/inbox/read", `{"ids":["s3cr3t"],"through":"s3cr3t"}`},
-		"in a through":       {http.MethodPost, "/v1/users/alice/inbox/read", `{"through":"s3cr3t"}`},
-		"in subscribers":     {http.MethodPost, "/v1/topics/t/subscribers", `{"add":["s3cr3t!"],"remove":["s3cr3t!"]}`},
-		"in a path":          {http.MethodPut, "/v1/users/s3cr3t!/subscriptions/s3cr3t!", `{"min_severity":"s3cr3t"}`},
-		"in a query":         {http.MethodGet, "/v1/users/alice/inbox?limit=s3cr3t&state=s3cr3t&topic=s3cr3t!&wait_for=s3cr3t&severity=s3cr3t", ""},
-		"in an audit query":  {http.MethodGet, "/v1/audit/events?after=s3cr3t&user=s3cr3t!&topic=s3cr3t!&from=s3cr3t&to=s3cr3t", ""},
-		"in an id":           {http.MethodGet, "/v1/notifications/s3cr3t", ""},
+		"in a field":        {http.MethodPost, "/v1/notifications", `{"to":["user:s3cr3t!","s3cr3t"],"title":"","severity":"s3cr3t","link":"s3cr3t://","expires_at":"s3cr3t","data":"s3cr3t"}`},
+		"in bad JSON":       {http.MethodPost, "/v1/notifications", `{"to":s3cr3t}`},
+		"in a batch":        {http.MethodPost, "/v1/notifications/batch", `{"notifications":["s3cr3t"]}`},
+		"in an alert":       {http.MethodPost, "/v1/alerts", `{"target":["s3cr3t","@s3cr3t!"],"severity":"s3cr3t"}`},
+		"in ids":            {http.MethodPost, "/v1/users/alice/inbox/read", `{"ids":["s3cr3t"],"through":"s3cr3t"}`},
+		"in a through":      {http.MethodPost, "/v1/users/alice/inbox/read", `{"through":"s3cr3t"}`},
+		"in subscribers":    {http.MethodPost, "/v1/topics/t/subscribers", `{"add":["s3cr3t!"],"remove":["s3cr3t!"]}`},
+		"in a path":         {http.MethodPut, "/v1/users/s3cr3t!/subscriptions/s3cr3t!", `{"min_severity":"s3cr3t"}`},
+		"in a query":        {http.MethodGet, "/v1/users/alice/inbox?limit=s3cr3t&state=s3cr3t&topic=s3cr3t!&wait_for=s3cr3t&severity=s3cr3t", ""},
+		"in an audit query": {http.MethodGet, "/v1/audit/events?after=s3cr3t&user=s3cr3t!&topic=s3cr3t!&from=s3cr3t&to=s3cr3t", ""},
+		"in an id":          {http.MethodGet, "/v1/notifications/s3cr3t", ""},
+		"in preferences": {http.MethodPut, "/v1/users/alice/preferences", `{"quiet_hours":{"from":"s3cr3t","to":"s3cr3t!","timezone":"s3cr3t"},` +
+			`"muted_topics":["!s3cr3t"],"channels":{"email":{"min_severity":"s3cr3t"}}}`},
+		"in an as_of":        {http.MethodGet, "/v1/users/alice/inbox?as_of=s3cr3t", ""},
 		"in an unknown path": {http.MethodGet, "/s3cr3t", ""},
 	}
 	for name, test := range tests {

@@ -123,6 +123,13 @@ func (a *api) commandRoutes() []route {
 			serve: a.command(named("unsubscribe"), a.unsubscribe),
 		},
 		{
+			method: http.MethodPut, pattern: "/v1/users/{user}/preferences", id: "setPreferences", group: groupSubscriptions,
+			summary: "Replace a user's preferences: muted topics, quiet hours and rules of channels",
+			body:    preferencesBody{}, commands: []string{"set_preferences"},
+			answers: map[int]any{http.StatusOK: queries.Preferences{}},
+			serve:   a.command(named("set_preferences"), a.setPreferences),
+		},
+		{
 			method: http.MethodPost, pattern: "/v1/topics/{topic}/subscribers", id: "changeSubscribers", group: groupTopics,
 			summary: "Add and remove many subscribers, entry by entry; rules of those already subscribed are kept",
 			body:    subscribersBody{}, commands: []string{"subscribers"},
@@ -211,6 +218,12 @@ func (a *api) queryRoutes(c Config) []route {
 			summary: "What a user is subscribed to, by topic",
 			params:  []param{limit, cursor}, answers: map[int]any{http.StatusOK: queries.Page[queries.Subscription]{}},
 			serve: a.query(a.subscriptions),
+		},
+		{
+			method: http.MethodGet, pattern: "/v1/users/{user}/preferences", id: "preferences", group: groupSubscriptions, reads: true,
+			summary: "A user's preferences",
+			answers: map[int]any{http.StatusOK: queries.Preferences{}},
+			serve:   a.query(a.preferences),
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/topics", id: "topics", group: groupTopics, reads: true,

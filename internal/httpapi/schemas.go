@@ -18,7 +18,23 @@ var severityNames = events.SeverityNames
 type subscriptionBody struct {
 	MinSeverity string   `json:"min_severity,omitempty" enum:"low,normal,high,critical" default:"low" doc:"The lowest severity that is delivered."`
 	Channels    []string `json:"channels,omitempty" maxItems:"0" doc:"Not supported yet."`
-	Filter      string   `json:"filter,omitempty" maxLength:"0" doc:"Not supported yet."`
+	Filter      string   `json:"filter,omitempty" maxLength:"2000" example:"severity == 'high' && data.region == 'eu'" doc:"An expression in CEL (https://cel.dev) over title, severity, sender, topic and data that a notification must match; what cannot be evaluated does not match."`
+}
+
+type preferencesBody struct {
+	QuietHours  *quietHoursBody                  `json:"quiet_hours,omitempty" doc:"A stretch of every day in which deliveries outside the inbox are to wait. Recorded: such deliveries come later."`
+	MutedTopics []string                         `json:"muted_topics,omitempty" maxItems:"1000" doc:"Topics that bring nothing into the inbox, whatever the subscriptions say."`
+	Channels    map[string]channelPreferenceBody `json:"channels,omitempty" doc:"Rules by channel, such as email. Recorded: deliveries through channels come later."`
+}
+
+type quietHoursBody struct {
+	From     string `json:"from" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" example:"22:00"`
+	To       string `json:"to" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" example:"07:00" doc:"Before from: of the next day."`
+	Timezone string `json:"timezone" example:"Asia/Seoul" doc:"Of the IANA database."`
+}
+
+type channelPreferenceBody struct {
+	MinSeverity string `json:"min_severity,omitempty" enum:"low,normal,high,critical" default:"low"`
 }
 
 type subscribersBody struct {

@@ -46,7 +46,7 @@ func (a *api) subscribe(w http.ResponseWriter, r *http.Request) (done, error) {
 	}
 	return done{status: status, position: receipt.Position, changed: receipt.Changed, body: subscriptionAnswer{
 		User: c.User, Topic: c.Topic, Since: receipt.State.Since, MinSeverity: receipt.State.MinSeverity,
-		Channels: []string{}, Position: receipt.Position,
+		Channels: []string{}, Filter: receipt.State.Filter, Position: receipt.Position,
 	}}, nil
 }
 
@@ -60,17 +60,12 @@ func (f *fields) rules(body []byte) (rules events.Rules) {
 	if len(f.list(o, "channels", maxChannels)) > 0 {
 		f.flaw("channels", "is not supported yet: notifications are delivered to the inbox and its streams")
 	}
-	if f.text(o, "filter", 0, maxFilterRunes) != "" {
-		f.flaw("filter", "is not supported yet: use min_severity")
-	}
+	rules.Filter = f.filter(o)
 	f.rest(o, "a subscription")
 	return rules
 }
 
-const (
-	maxChannels    = 100
-	maxFilterRunes = 10_000
-)
+const maxChannels = 100
 
 func (a *api) unsubscribe(_ http.ResponseWriter, r *http.Request) (done, error) {
 	var f fields

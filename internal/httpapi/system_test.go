@@ -191,6 +191,10 @@ func (away) Subscriptions(context.Context, events.User, int, string, ...queries.
 	return queries.Page[queries.Subscription]{}, errAway
 }
 
+func (away) Preferences(context.Context, events.User, ...queries.AtLeast) (queries.Preferences, error) {
+	return queries.Preferences{}, errAway
+}
+
 func (away) Topics(context.Context, int, string, ...queries.AtLeast) (queries.Page[queries.Topic], error) {
 	return queries.Page[queries.Topic]{}, errAway
 }
