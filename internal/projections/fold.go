@@ -2,10 +2,12 @@ package projections
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/filter"
 	"github.com/tidings-io/tidings/internal/inbox"
 )
 
@@ -14,17 +16,28 @@ import (
 type fold struct {
 	storeLimit int64
 	known      known
+	ids        ids
+	clock      inbox.Clock
 	rows       rows
 	fanOut     int64 // inbox rows so far, at most
 	covered    map[mark]sweep
+	preferred  map[events.User]set[events.Topic] // muted topics set in this batch
+	reachedNow []*audience                       // room for one answer of reached
 }
+
+// ids are the last that were given out.
+type ids struct{ user, topic, audience int64 }
 
 // maxFanOut is how many inbox rows one transaction writes, but for a single
 // notification that reaches more: about two seconds of work.
 const maxFanOut = 500_000
 
 func newFold(storeLimit int, known known) *fold {
-	return &fold{storeLimit: int64(storeLimit), known: known, covered: map[mark]sweep{}}
+	return &fold{
+		storeLimit: int64(storeLimit), known: known, ids: known.ids, clock: known.clock,
+		covered: map[mark]sweep{}, preferred: map[events.User]set[events.Topic]{},
+		rows: rows{preferences: map[*user]preferencesRow{}},
+	}
 }
 
 // all folds events until they are many enough for one transaction, and returns
@@ -33,6 +46,9 @@ func (f *fold) all(evs []events.Recorded) (int, error) {
 	for i, r := range evs {
 		if i > 0 && f.fanOut+f.reach(r.Event) > maxFanOut {
 			return i, nil
+		}
+		if f.clock.Pass(r.Position, r.At) {
+			f.rows.ticks = append(f.rows.ticks, f.clock.Last)
 		}
 		if err := f.event(r); err != nil {
 			return i, err
@@ -56,6 +72,8 @@ func (f *fold) event(r events.Recorded) error {
 		return f.retracted(at, e)
 	case events.TopicDescribed:
 		f.described(e)
+	case events.PreferencesSet:
+		return f.preferencesSet(at, e)
 	case events.InboxEvent:
 		f.changed(at, r, e)
 	}
@@ -67,10 +85,11 @@ func (f *fold) subscribed(at int64, e events.Subscribed) error {
 	if p != nil {
 		return &contradiction{fmt.Sprintf("%s subscribed to %s twice", e.User, e.Topic)}
 	}
-	t := f.topic(e.Topic)
-	f.subscribers(t, 1)
+	a := f.audience(f.topic(e.Topic), text(e.Filter))
+	f.join(a, 1)
 	f.open(pair{e.Topic, e.User}, &period{
-		user: f.user(e.User), topic: t, from: at, until: forever, since: at, minSeverity: int16(e.MinSeverity),
+		user: f.user(e.User), audience: a, from: at, until: forever, since: at,
+		minSeverity: int16(e.MinSeverity), muted: f.muted(pair{e.Topic, e.User}),
 	})
 	return nil
 }
@@ -81,9 +100,12 @@ func (f *fold) subscriptionChanged(at int64, e events.SubscriptionChanged) error
 		return &contradiction{fmt.Sprintf("%s changed a subscription to %s without having one", e.User, e.Topic)}
 	}
 	f.close(p, at)
-	f.open(pair{e.Topic, e.User}, &period{
-		user: p.user, topic: p.topic, from: at, until: forever, since: p.since, minSeverity: int16(e.MinSeverity),
-	})
+	next := *p
+	next.audience = f.audience(p.audience.topic, text(e.Filter))
+	next.from, next.until, next.minSeverity, next.stored = at, forever, int16(e.MinSeverity), false
+	f.join(p.audience, -1)
+	f.join(next.audience, 1)
+	f.open(pair{e.Topic, e.User}, &next)
 	return nil
 }
 
@@ -92,14 +114,16 @@ func (f *fold) unsubscribed(at int64, e events.Unsubscribed) error {
 	if p == nil {
 		return &contradiction{fmt.Sprintf("%s unsubscribed from %s without a subscription", e.User, e.Topic)}
 	}
-	f.subscribers(f.topic(e.Topic), -1)
+	f.join(p.audience, -1)
 	f.close(p, at)
 	delete(f.known.open, pair{e.Topic, e.User})
+	f.known.note(pair{e.Topic, e.User}, false)
 	return nil
 }
 
 func (f *fold) open(of pair, p *period) {
 	f.known.open[of] = p
+	f.known.note(of, p.muted)
 	f.rows.opened = append(f.rows.opened, p)
 }
 
@@ -110,11 +134,6 @@ func (f *fold) close(p *period, at int64) {
 	}
 }
 
-func (f *fold) subscribers(t *topic, n int64) {
-	t.subscribers += n
-	f.topicChanged(t)
-}
-
 func (f *fold) described(e events.TopicDescribed) {
 	t := f.topic(e.Topic)
 	description := text(e.Description)
@@ -123,7 +142,7 @@ func (f *fold) described(e events.TopicDescribed) {
 }
 
 func (f *fold) topicChanged(t *topic) {
-	if !t.changed {
+	if !t.changed && !t.added {
 		t.changed = true
 		f.rows.topics = append(f.rows.topics, t)
 	}
@@ -139,8 +158,20 @@ func (f *fold) reach(e events.Event) int64 {
 	for _, to := range p.To {
 		if to.User != "" {
 			n++
-		} else if t := f.known.topics[to.Topic]; t != nil && t.subscribers <= f.storeLimit {
-			n += t.subscribers
+		} else if t := f.known.topics[to.Topic]; t != nil {
+			n += f.stored(t)
+		}
+	}
+	return n
+}
+
+// stored is how many subscribers a topic has in audiences that are small enough
+// to be stored.
+func (f *fold) stored(t *topic) int64 {
+	var n int64
+	for _, a := range t.audiences {
+		if a.subscribers <= f.storeLimit {
+			n += a.subscribers
 		}
 	}
 	return n
@@ -153,41 +184,53 @@ func (f *fold) published(at int64, r events.Recorded, e events.Published) error 
 	f.fanOut += f.reach(e)
 	f.known.notifications[e.NotificationID] = &notification{position: at}
 	f.rows.notifications = append(f.rows.notifications, notificationRow{position: at, at: r.At, Published: e})
-	users, stored := f.targets(at, e)
-	f.rows.userTargets = append(f.rows.userTargets, users...)
+	to := f.targets(at, e)
+	f.rows.userTargets = append(f.rows.userTargets, to.users...)
 	switch {
-	case len(stored) == 0:
-		f.rows.direct = append(f.rows.direct, users...)
-	case len(stored) == 1 && len(users) == 0:
-		f.rows.members = append(f.rows.members, stored...)
+	case len(to.stored) == 0:
+		f.rows.direct = append(f.rows.direct, to.users...)
+	case to.topics == 1 && len(to.users) == 0:
+		f.rows.members = append(f.rows.members, to.stored...)
 	default:
-		f.rows.mixed = append(f.rows.mixed, stored...)
-		f.rows.mixedDirect = append(f.rows.mixedDirect, users...)
+		f.rows.mixed = append(f.rows.mixed, to.stored...)
+		f.rows.mixedDirect = append(f.rows.mixedDirect, to.users...)
 	}
 	return nil
 }
 
-// targets notes whom a notification is for, each once, and returns the users and
-// those topics whose members are written down.
-func (f *fold) targets(at int64, e events.Published) (users []userTarget, stored []topicTarget) {
-	seen := make(set[events.Target], len(e.To))
-	for _, to := range e.To {
-		if _, again := seen[to]; again {
+// targets are whom one notification is for, each once.
+type targets struct {
+	topics int
+	users  []userTarget
+	stored []audienceTarget // of those audiences whose members are written down
+}
+
+// targets notes which audiences a notification reaches, and which way.
+func (f *fold) targets(at int64, e events.Published) (all targets) {
+	var (
+		candidate = filter.Of(e)
+		ends      = e.ExpiresAt != nil
+	)
+	for i, to := range e.To {
+		if slices.Contains(e.To[:i], to) {
 			continue
 		}
-		seen.add(to)
 		if to.User != "" {
-			users = append(users, userTarget{f.user(to.User), at})
+			all.users = append(all.users, userTarget{f.user(to.User), at, ends})
 			continue
 		}
-		t := f.topic(to.Topic)
-		target := topicTarget{topic: t, position: at, severity: int16(e.Severity), stored: t.subscribers <= f.storeLimit}
-		f.rows.topicTargets = append(f.rows.topicTargets, target)
-		if target.stored {
-			stored = append(stored, target)
+		all.topics++
+		for _, a := range f.reached(f.topic(to.Topic), candidate) {
+			target := audienceTarget{
+				audience: a, position: at, severity: int16(e.Severity), ends: ends, stored: a.subscribers <= f.storeLimit,
+			}
+			f.rows.audienceTargets = append(f.rows.audienceTargets, target)
+			if target.stored && a.subscribers > 0 {
+				all.stored = append(all.stored, target)
+			}
 		}
 	}
-	return users, stored
+	return all
 }
 
 func (f *fold) retracted(at int64, e events.Retracted) error {
@@ -206,7 +249,7 @@ func (f *fold) changed(at int64, r events.Recorded, e events.InboxEvent) {
 	items, change := e.On(), inbox.NewChange(e).Change
 	u := f.user(items.User)
 	f.rows.changes = append(f.rows.changes, changeRow{
-		user: u, position: at, change: change, ids: items.IDs, through: int64(items.Through), //nolint:gosec // parsed as a position
+		user: u, position: at, at: r.At, change: change, ids: items.IDs, through: int64(items.Through), //nolint:gosec // parsed as a position
 	})
 	named := make(set[uuid.UUID], len(items.IDs))
 	for _, id := range items.IDs {
@@ -229,7 +272,8 @@ func (f *fold) changed(at int64, r events.Recorded, e events.InboxEvent) {
 func (f *fold) user(name events.User) *user {
 	u := f.known.users[name]
 	if u == nil {
-		u = &user{name: string(name)}
+		f.ids.user++
+		u = &user{id: f.ids.user, name: string(name)}
 		f.known.users[name] = u
 		f.rows.newUsers = append(f.rows.newUsers, u)
 	}
@@ -240,7 +284,8 @@ func (f *fold) user(name events.User) *user {
 func (f *fold) topic(name events.Topic) *topic {
 	t := f.known.topics[name]
 	if t == nil {
-		t = &topic{name: string(name)}
+		f.ids.topic++
+		t = &topic{id: f.ids.topic, name: string(name), added: true}
 		f.known.topics[name] = t
 		f.rows.newTopics = append(f.rows.newTopics, t)
 	}

@@ -30,6 +30,7 @@ func TestABatchEndsBeforeItsFanOutIsTooMuchForATransaction(t *testing.T) {
 			t.Parallel()
 			k := newKnown()
 			k.topics["a"] = &topic{id: 1, name: "a", subscribers: c.subscribers}
+			k.topics["a"].add(&audience{id: 1, topic: k.topics["a"], subscribers: c.subscribers})
 			f := newFold(maxFanOut*2, k)
 			n, err := f.all(recordedAt(
 				publish(1, 0, "topic:a"), publish(2, 0, "topic:a"), publish(3, 0, "topic:a"), publish(4, 0, "topic:a"),

@@ -4,9 +4,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/inbox"
 )
 
-// user and topic are names with their ids; id 0 is one that has none yet.
+// user and topic are names with their ids.
 type user struct {
 	id   int64
 	name string
@@ -16,8 +17,18 @@ type topic struct {
 	id          int64
 	name        string
 	subscribers int64
+	added       bool // it is new in this batch
 	changed     bool
-	description *string // set where it was described anew
+	description *string              // set where it was described anew
+	audiences   map[string]*audience // by filter, those that are known
+}
+
+// add makes an audience known that the topic has.
+func (t *topic) add(a *audience) {
+	if t.audiences == nil {
+		t.audiences = make(map[string]*audience, 1)
+	}
+	t.audiences[a.filter] = a
 }
 
 // pair is one subscription.
@@ -34,9 +45,13 @@ type notification struct {
 
 // known is what the tables already hold of what a batch speaks about.
 type known struct {
+	ids           ids
+	clock         inbox.Clock
 	users         map[events.User]*user
 	topics        map[events.Topic]*topic
 	open          map[pair]*period
+	muted         set[pair] // of those that begin, where the user had muted the topic before
+	mutes         map[events.User]set[events.Topic]
 	notifications map[uuid.UUID]*notification
 }
 
@@ -45,7 +60,21 @@ func newKnown() known {
 		users:         map[events.User]*user{},
 		topics:        map[events.Topic]*topic{},
 		open:          map[pair]*period{},
+		muted:         set[pair]{},
+		mutes:         map[events.User]set[events.Topic]{},
 		notifications: map[uuid.UUID]*notification{},
+	}
+}
+
+// note keeps mutes: which topics that a user is subscribed to are muted.
+func (k *known) note(of pair, muted bool) {
+	switch topics := k.mutes[of.user]; {
+	case !muted:
+		delete(topics, of.topic)
+	case topics == nil:
+		k.mutes[of.user] = set[events.Topic]{of.topic: {}}
+	default:
+		topics.add(of.topic)
 	}
 }
 
@@ -53,8 +82,17 @@ func newKnown() known {
 type mentions struct {
 	users         set[events.User]
 	topics        set[events.Topic]
+	published     set[events.Topic] // whose audiences all count
 	pairs         set[pair]
+	begun         set[pair]
+	preferring    set[events.User]
+	audiences     set[audienceName]
 	notifications set[uuid.UUID] // only those retracted: the others are new
+}
+
+type audienceName struct {
+	topic  events.Topic
+	filter string
 }
 
 type set[T comparable] map[T]struct{}
@@ -62,7 +100,10 @@ type set[T comparable] map[T]struct{}
 func (s set[T]) add(t T) { s[t] = struct{}{} }
 
 func mentionsOf(evs []events.Recorded) mentions {
-	m := mentions{set[events.User]{}, set[events.Topic]{}, set[pair]{}, set[uuid.UUID]{}}
+	m := mentions{
+		set[events.User]{}, set[events.Topic]{}, set[events.Topic]{}, set[pair]{}, set[pair]{}, set[events.User]{},
+		set[audienceName]{}, set[uuid.UUID]{},
+	}
 	for _, r := range evs {
 		m.add(r.Event)
 	}
@@ -73,8 +114,11 @@ func (m mentions) add(e events.Event) {
 	switch e := e.(type) {
 	case events.Subscribed:
 		m.pair(e.User, e.Topic)
+		m.begun.add(pair{e.Topic, e.User})
+		m.audiences.add(audienceName{e.Topic, text(e.Filter)})
 	case events.SubscriptionChanged:
 		m.pair(e.User, e.Topic)
+		m.audiences.add(audienceName{e.Topic, text(e.Filter)})
 	case events.Unsubscribed:
 		m.pair(e.User, e.Topic)
 	case events.Published:
@@ -85,6 +129,12 @@ func (m mentions) add(e events.Event) {
 		m.notifications.add(e.NotificationID)
 	case events.TopicDescribed:
 		m.topics.add(e.Topic)
+	case events.PreferencesSet:
+		m.users.add(e.User)
+		m.preferring.add(e.User)
+		for _, t := range e.MutedTopics {
+			m.pair(e.User, t)
+		}
 	case events.InboxEvent:
 		m.users.add(e.On().User)
 	}
@@ -99,7 +149,9 @@ func (m mentions) pair(u events.User, t events.Topic) {
 func (m mentions) target(t events.Target) {
 	if t.User != "" {
 		m.users.add(t.User)
-	} else {
-		m.topics.add(t.Topic)
+		return
 	}
+	m.topics.add(t.Topic)
+	m.published.add(t.Topic)
+	m.audiences.add(audienceName{topic: t.Topic})
 }

@@ -125,8 +125,8 @@ with item as (
 	select user_id, position from inbox
 	union
 	select p.user_id, n.position
-	from topic_targets t join notifications n using (position) join periods p using (topic_id)
-	where not t.stored and p.from_position < n.position and n.position < p.until_position and p.min_severity <= n.severity
+	from audience_targets t join notifications n using (position) join periods p using (audience_id)
+	where not t.stored and p.from_position < n.position and n.position < p.until_position and p.floor <= n.severity
 )
 select format('%s %s %s retracted=%s touched=%s seen=%s read=%s archived=%s deleted=%s', u.name, n.position, n.id,
 	case when n.retracted_position is null then 'false' else 'true' end, case when m.user_id is null then 'false' else 'true' end,

@@ -25,8 +25,14 @@ func TestNoStatementScansATable(t *testing.T) {
 		"periods_close":         {sqlPeriodsClose, 4},
 		"notifications_known":   {sqlNotificationsKnown, 1},
 		"notifications_retract": {sqlNotificationsRetract, 2},
-		"inbox_add_members":     {sqlInboxAddMembers, 3},
-		"inbox_add_both":        {sqlInboxAddBoth, 5},
+		"inbox_add_members":     {sqlInboxAddMembers, 4},
+		"inbox_add_both":        {sqlInboxAddBoth, 7},
+		"inbox_end":             {sqlInboxEnd, 1},
+		"audiences_known":       {sqlAudiencesKnown, 2},
+		"audiences_filtered":    {sqlAudiencesFiltered, 1},
+		"audiences_change":      {sqlAudiencesChange, 2},
+		"periods_muted":         {sqlPeriodsMuted, 1},
+		"mutes_known":           {sqlMutesKnown, 2},
 		"marks_change":          {sqlMarksChange, 11},
 	}
 	for name, c := range cases {
@@ -37,7 +43,7 @@ func TestNoStatementScansATable(t *testing.T) {
 			}
 		}
 	}
-	members := planOf(t, conn, "members", sqlInboxAddMembers, 3)
+	members := planOf(t, conn, "members", sqlInboxAddMembers, 4)
 	if !strings.Contains(members, "periods_by_end") {
 		t.Errorf("members are not found by the end of their periods:\n%s", members)
 	}

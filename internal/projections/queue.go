@@ -1,39 +1,73 @@
 package projections
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/tidings-io/tidings/internal/inbox"
 )
 
 // queue puts the statements that write the rows into b. Their order matters only
 // where one reads what another wrote: periods end before their successors begin,
 // members are read once the periods stand, marks once the inbox stands.
 func (r *rows) queue(b *pgx.Batch) {
-	queueTopics(b, r.topics)
+	queueTicks(b, r.ticks)
+	r.queueNames(b)
 	queuePeriods(b, r.closed, r.opened)
 	queueNotifications(b, r.notifications)
-	queueTargets(b, r.topicTargets, r.userTargets)
+	queueTargets(b, r.audienceTargets, r.userTargets)
 	r.queueInbox(b)
 	queueRetractions(b, r.retractions)
 	queueChanges(b, r.changes)
 	queueMarks(b, r.named, r.swept)
+	queuePreferences(b, r.preferences)
 }
 
-func queueTopics(b *pgx.Batch, topics []*topic) {
-	if len(topics) == 0 {
+func queueTicks(b *pgx.Batch, ticks []inbox.Tick) {
+	if len(ticks) == 0 {
 		return
 	}
-	b.Queue(sqlTopicsChange,
-		column(topics, func(t *topic) int64 { return t.id }),
-		column(topics, func(t *topic) int64 { return t.subscribers }),
-		column(topics, func(t *topic) *string { return t.description }))
+	b.Queue(sqlClockAdd,
+		column(ticks, func(t inbox.Tick) int64 { return int64(t.Position) }), //nolint:gosec // at most MaxPosition
+		column(ticks, func(t inbox.Tick) time.Time { return t.At }),
+		column(ticks, func(t inbox.Tick) int64 { return t.Events }))
 }
 
+// queueNames puts users, topics and audiences in.
+func (r *rows) queueNames(b *pgx.Batch) {
+	if len(r.newUsers) > 0 {
+		b.Queue(sqlUsersAdd, column(r.newUsers, func(u *user) int64 { return u.id }), column(r.newUsers, func(u *user) string { return u.name }))
+	}
+	if ts := r.newTopics; len(ts) > 0 {
+		b.Queue(sqlTopicsAdd, column(ts, (*topic).key), column(ts, func(t *topic) string { return t.name }),
+			column(ts, (*topic).size), column(ts, (*topic).about))
+	}
+	if ts := r.topics; len(ts) > 0 {
+		b.Queue(sqlTopicsChange, column(ts, (*topic).key), column(ts, (*topic).size), column(ts, (*topic).about))
+	}
+	if as := r.newAudiences; len(as) > 0 {
+		b.Queue(sqlAudiencesAdd, column(as, (*audience).key), column(as, func(a *audience) int64 { return a.topic.id }),
+			column(as, func(a *audience) string { return a.filter }),
+			column(as, func(a *audience) []byte { return digest(a.filter) }), column(as, (*audience).size))
+	}
+	if as := r.audiences; len(as) > 0 {
+		b.Queue(sqlAudiencesChange, column(as, (*audience).key), column(as, (*audience).size))
+	}
+}
+
+func (t *topic) key() int64     { return t.id }
+func (t *topic) size() int64    { return t.subscribers }
+func (t *topic) about() *string { return t.description }
+func (a *audience) key() int64  { return a.id }
+func (a *audience) size() int64 { return a.subscribers }
+
 func queuePeriods(b *pgx.Batch, closed, opened []*period) {
-	topicID := func(p *period) int64 { return p.topic.id }
+	topicID := func(p *period) int64 { return p.audience.topic.id }
 	userID := func(p *period) int64 { return p.user.id }
 	from := func(p *period) int64 { return p.from }
 	until := func(p *period) int64 { return p.until }
@@ -43,7 +77,9 @@ func queuePeriods(b *pgx.Batch, closed, opened []*period) {
 	if len(opened) > 0 {
 		b.Queue(sqlPeriodsAdd, column(opened, topicID), column(opened, userID), column(opened, from), column(opened, until),
 			column(opened, func(p *period) int64 { return p.since }),
-			column(opened, func(p *period) int16 { return p.minSeverity }))
+			column(opened, func(p *period) int64 { return p.audience.id }),
+			column(opened, func(p *period) int16 { return p.minSeverity }),
+			column(opened, func(p *period) bool { return p.muted }))
 	}
 }
 
@@ -65,10 +101,10 @@ func queueNotifications(b *pgx.Batch, ns []notificationRow) {
 		column(ns, func(n notificationRow) *time.Time { return n.ExpiresAt }))
 }
 
-func queueTargets(b *pgx.Batch, topics []topicTarget, users []userTarget) {
-	if len(topics) > 0 {
-		b.Queue(sqlTopicTargetsAdd, column(topics, topicTarget.topicID), column(topics, topicTarget.at),
-			column(topics, func(t topicTarget) bool { return t.stored }))
+func queueTargets(b *pgx.Batch, audiences []audienceTarget, users []userTarget) {
+	if len(audiences) > 0 {
+		b.Queue(sqlAudienceTargetsAdd, column(audiences, audienceTarget.audienceID), column(audiences, audienceTarget.at),
+			column(audiences, func(t audienceTarget) bool { return t.stored }))
 	}
 	if len(users) > 0 {
 		b.Queue(sqlUserTargetsAdd, column(users, userTarget.at), column(users, userTarget.userID))
@@ -76,25 +112,27 @@ func queueTargets(b *pgx.Batch, topics []topicTarget, users []userTarget) {
 }
 
 func (r *rows) queueInbox(b *pgx.Batch) {
-	severity := func(t topicTarget) int16 { return t.severity }
+	severity := func(t audienceTarget) int16 { return t.severity }
+	ends := func(t audienceTarget) bool { return t.ends }
+	userEnds := func(u userTarget) bool { return u.ends }
 	if len(r.direct) > 0 {
-		b.Queue(sqlInboxAddUsers, column(r.direct, userTarget.userID), column(r.direct, userTarget.at))
+		b.Queue(sqlInboxAddUsers, column(r.direct, userTarget.userID), column(r.direct, userTarget.at), column(r.direct, userEnds))
 	}
 	if len(r.members) > 0 {
-		b.Queue(sqlInboxAddMembers,
-			column(r.members, topicTarget.topicID), column(r.members, topicTarget.at), column(r.members, severity))
+		b.Queue(sqlInboxAddMembers, column(r.members, audienceTarget.audienceID), column(r.members, audienceTarget.at),
+			column(r.members, severity), column(r.members, ends))
 	}
 	if len(r.mixed) > 0 {
-		b.Queue(sqlInboxAddBoth,
-			column(r.mixed, topicTarget.topicID), column(r.mixed, topicTarget.at), column(r.mixed, severity),
-			column(r.mixedDirect, userTarget.userID), column(r.mixedDirect, userTarget.at))
+		b.Queue(sqlInboxAddBoth, column(r.mixed, audienceTarget.audienceID), column(r.mixed, audienceTarget.at),
+			column(r.mixed, severity), column(r.mixed, ends),
+			column(r.mixedDirect, userTarget.userID), column(r.mixedDirect, userTarget.at), column(r.mixedDirect, userEnds))
 	}
 }
 
-func (t topicTarget) topicID() int64 { return t.topic.id }
-func (t topicTarget) at() int64      { return t.position }
-func (u userTarget) userID() int64   { return u.user.id }
-func (u userTarget) at() int64       { return u.position }
+func (t audienceTarget) audienceID() int64 { return t.audience.id }
+func (t audienceTarget) at() int64         { return t.position }
+func (u userTarget) userID() int64         { return u.user.id }
+func (u userTarget) at() int64             { return u.position }
 
 func queueRetractions(b *pgx.Batch, rs []retraction) {
 	if len(rs) == 0 {
@@ -103,6 +141,7 @@ func queueRetractions(b *pgx.Batch, rs []retraction) {
 	positions := column(rs, func(r retraction) int64 { return r.position })
 	notifications := column(rs, func(r retraction) int64 { return r.notification })
 	b.Queue(sqlNotificationsRetract, positions, notifications)
+	b.Queue(sqlInboxEnd, notifications)
 	b.Queue(sqlRetractionsAdd, positions, notifications)
 }
 
@@ -113,6 +152,7 @@ func queueChanges(b *pgx.Batch, cs []changeRow) {
 	b.Queue(sqlChangesAdd,
 		column(cs, func(c changeRow) int64 { return c.user.id }),
 		column(cs, func(c changeRow) int64 { return c.position }),
+		column(cs, func(c changeRow) time.Time { return c.at }),
 		column(cs, func(c changeRow) string { return c.change }),
 		column(cs, func(c changeRow) string { return idList(c.ids) }),
 		column(cs, func(c changeRow) int64 { return c.through }))
@@ -134,4 +174,16 @@ func queueMarks(b *pgx.Batch, named []namedItem, swept []sweep) {
 		column(swept, func(s sweep) time.Time { return s.at }),
 		column(swept, func(s sweep) int64 { return s.above }),
 		column(swept, func(s sweep) int64 { return s.upto }))
+}
+
+func queuePreferences(b *pgx.Batch, set map[*user]preferencesRow) {
+	if len(set) == 0 {
+		return
+	}
+	users := slices.Collect(maps.Keys(set))
+	b.Queue(sqlPreferencesSet,
+		column(users, func(u *user) int64 { return u.id }),
+		column(users, func(u *user) int64 { return set[u].position }),
+		column(users, func(u *user) string { return set[u].muted }),
+		column(users, func(u *user) string { return set[u].settings }))
 }

@@ -201,7 +201,8 @@ func foldInto(t *testing.T, rt fataler, conn *pgx.Conn, limit int, log []events.
 
 func empty(ctx context.Context, t fataler, conn *pgx.Conn) {
 	for _, table := range []string{
-		"retractions", "changes", "marks", "inbox", "user_targets", "topic_targets", "notifications", "periods", "topics", "users", "projections",
+		"preferences", "retractions", "changes", "tallies", "marks", "inbox", "user_targets", "audience_targets", "notifications",
+		"periods", "audiences", "topics", "users", "clock", "projections",
 	} {
 		if _, err := conn.Exec(ctx, fmt.Sprintf("delete from %s", table)); err != nil {
 			t.Fatal(err)

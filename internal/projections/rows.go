@@ -7,33 +7,38 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/inbox"
 )
 
-// rows are what a batch adds to the tables and changes in them. Users and topics
-// are pointers because the new ones get their ids only after the fold.
+// rows are what a batch adds to the tables and changes in them.
 type rows struct {
-	newUsers  []*user
-	newTopics []*topic
-	topics    []*topic // whose subscribers or description changed
+	ticks []inbox.Tick
+
+	newUsers     []*user
+	newTopics    []*topic
+	newAudiences []*audience
+	topics       []*topic    // older ones whose subscribers or description changed
+	audiences    []*audience // older ones whose subscribers changed
 
 	opened []*period // new periods, those that ended within the batch included
 	closed []*period // older periods that ended within the batch
 
-	notifications []notificationRow
-	topicTargets  []topicTarget
-	userTargets   []userTarget
+	notifications   []notificationRow
+	audienceTargets []audienceTarget
+	userTargets     []userTarget
 
-	// The inbox on write: notifications with users only, with one stored topic
+	// The inbox on write: notifications with users only, with one topic
 	// only, and with several targets that may reach a user more than once.
 	direct      []userTarget
-	members     []topicTarget
-	mixed       []topicTarget
+	members     []audienceTarget
+	mixed       []audienceTarget
 	mixedDirect []userTarget
 
 	retractions []retraction
 	changes     []changeRow
 	named       []namedItem
 	swept       []sweep
+	preferences map[*user]preferencesRow
 }
 
 // forever is the end of a period that lasts.
@@ -41,11 +46,12 @@ const forever = int64(events.MaxPosition) + 1
 
 type period struct {
 	user        *user
-	topic       *topic
+	audience    *audience
 	from        int64
 	until       int64
 	since       int64
 	minSeverity int16
+	muted       bool
 	stored      bool // it was in the table before this batch
 }
 
@@ -55,16 +61,25 @@ type notificationRow struct {
 	events.Published
 }
 
-type topicTarget struct {
-	topic    *topic
+type audienceTarget struct {
+	audience *audience
 	position int64
 	severity int16
+	ends     bool
 	stored   bool
 }
 
 type userTarget struct {
 	user     *user
 	position int64
+	ends     bool
+}
+
+// preferencesRow is the last of a user's in the batch.
+type preferencesRow struct {
+	position int64
+	muted    string // lines
+	settings string
 }
 
 type retraction struct {
@@ -76,6 +91,7 @@ type retraction struct {
 type changeRow struct {
 	user     *user
 	position int64
+	at       time.Time
 	change   string
 	ids      []uuid.UUID
 	through  int64

@@ -51,8 +51,8 @@ func TestRows(t *testing.T) {
 				events.Subscribed{User: "dan", Topic: "a"},
 				publish(2, high, "topic:a"),
 			},
-			show: "inbox topic_targets",
-			want: []string{"topic_targets: 50 a stored", "topic_targets: 70 a stored", "inbox: ann 50", "inbox: ann 70", "inbox: bob 70", "inbox: dan 70"},
+			show: "inbox audience_targets",
+			want: []string{"audience_targets: 50 a stored", "audience_targets: 70 a stored", "inbox: ann 50", "inbox: ann 70", "inbox: bob 70", "inbox: dan 70"},
 		},
 		"whoever is reached several ways has it once": {
 			limit: 1000,
@@ -61,9 +61,9 @@ func TestRows(t *testing.T) {
 				events.Subscribed{User: "ann", Topic: "b"},
 				publish(1, normal, "topic:a", "user:ann", "topic:b", "user:bob", "user:ann", "topic:a"),
 			},
-			show: "inbox topic_targets user_targets",
+			show: "inbox audience_targets user_targets",
 			want: []string{
-				"topic_targets: 30 a stored", "topic_targets: 30 b stored", "user_targets: 30 ann", "user_targets: 30 bob",
+				"audience_targets: 30 a stored", "audience_targets: 30 b stored", "user_targets: 30 ann", "user_targets: 30 bob",
 				"inbox: ann 30", "inbox: bob 30",
 			},
 		},
@@ -77,9 +77,9 @@ func TestRows(t *testing.T) {
 				events.Unsubscribed{User: "ann", Topic: "a"},
 				publish(3, normal, "topic:a"),
 			},
-			show: "inbox topic_targets",
+			show: "inbox audience_targets",
 			want: []string{
-				"topic_targets: 20 a stored", "topic_targets: 40 a joined", "topic_targets: 60 a stored",
+				"audience_targets: 20 a stored", "audience_targets: 40 a joined", "audience_targets: 60 a stored",
 				"inbox: ann 20", "inbox: bob 60", "inbox: cyd 40",
 			},
 		},
@@ -91,7 +91,7 @@ func TestRows(t *testing.T) {
 				events.Retracted{NotificationID: nid(1), PublishedPosition: 10, To: to("user:ann")},
 			},
 			show: "inbox retractions",
-			want: []string{"inbox: ann 10", "retractions: 20 10"},
+			want: []string{"inbox: ann 10 ends", "retractions: 20 10"},
 		},
 		"reading twice keeps the first time, unreading clears it": {
 			log: []events.Event{
@@ -129,9 +129,9 @@ func TestRows(t *testing.T) {
 			show: "users marks changes",
 			want: []string{
 				"users: ann", "users: bob",
-				"changes: ann 10 read {" + nid(1).String() + "} 0",
-				"changes: ann 40 read {" + nid(2).String() + "," + nid(9).String() + "} 0",
-				"changes: ann 70 read {" + nid(3).String() + "} 0",
+				"changes: ann 10 03:04:06 read {" + nid(1).String() + "} 0",
+				"changes: ann 40 03:04:09 read {" + nid(2).String() + "," + nid(9).String() + "} 0",
+				"changes: ann 70 03:04:12 read {" + nid(3).String() + "} 0",
 			},
 		},
 		"through covers what is there, stored or joined, and never what comes after": {
@@ -150,7 +150,7 @@ func TestRows(t *testing.T) {
 			show: "marks changes",
 			want: []string{
 				"marks: ann 40 seen 03:04:14 read 03:04:12", "marks: ann 50 seen 03:04:14 read 03:04:12",
-				"changes: ann 70 read {} 9999", "changes: ann 90 seen {} 50",
+				"changes: ann 70 03:04:12 read {} 9999", "changes: ann 90 03:04:14 seen {} 50",
 			},
 		},
 		"ids of joined notifications count for who was let through alone": {

@@ -65,20 +65,27 @@ func spanOf(evs []events.Recorded) span {
 var tables = []struct{ name, query string }{
 	{"users", `select name from users`},
 	{"topics", `select concat_ws(' ', name, subscribers, description) from topics`},
+	{"audiences", `select concat_ws(' ', t.name, nullif(filter, ''), a.subscribers, case when live <> (a.subscribers > 0)
+		or digest <> case filter when '' then '' else sha256(convert_to(filter, 'UTF8')) end then 'wrong' end)
+		from audiences a join topics t using (topic_id)`},
 	{"periods", `select concat_ws(' ', t.name, u.name, from_position,
-		replace(until_position::text, '9223372036854775807', '-'), since_position, min_severity)
-		from periods join topics t using (topic_id) join users u using (user_id)`},
+		replace(until_position::text, '9223372036854775807', '-'), since_position, min_severity, nullif(a.filter, ''), case when muted then 'muted' end)
+		from periods p join topics t using (topic_id) join users u using (user_id) join audiences a using (audience_id, topic_id)`},
 	{"notifications", `select concat_ws(' ', position, id, targets, severity, title, body, data, sender, link,
 		published_at at time zone 'utc', expires_at at time zone 'utc', 'retracted ' || retracted_position) from notifications`},
-	{"topic_targets", `select concat_ws(' ', position, name, case when stored then 'stored' else 'joined' end)
-		from topic_targets join topics using (topic_id)`},
+	{"audience_targets", `select concat_ws(' ', position, name, nullif(filter, ''), case when stored then 'stored' else 'joined' end)
+		from audience_targets join audiences using (audience_id) join topics using (topic_id)`},
 	{"user_targets", `select concat_ws(' ', position, name) from user_targets join users using (user_id)`},
-	{"inbox", `select concat_ws(' ', name, position) from inbox join users using (user_id)`},
+	{"inbox", `select concat_ws(' ', name, position, case when ends then 'ends' end) from inbox join users using (user_id)`},
 	{"marks", `select concat_ws(' ', name, position, 'seen ' || (seen_at at time zone 'utc')::time, 'read ' || (read_at at time zone 'utc')::time,
 		'archived ' || (archived_at at time zone 'utc')::time, 'deleted ' || (deleted_at at time zone 'utc')::time)
 		from marks join users using (user_id)`},
-	{"changes", `select concat_ws(' ', name, position, change, ids, through) from changes join users using (user_id)`},
+	{"tallies", `select concat_ws(' ', name, 'away', away, 'read', read, 'seen', seen) from tallies join users using (user_id)`},
+	{"changes", `select concat_ws(' ', name, position, (at at time zone 'utc')::time, change, ids, through) from changes join users using (user_id)`},
 	{"retractions", `select concat_ws(' ', position, notification_position) from retractions`},
+	{"preferences", `select concat_ws(' ', name, position, muted_topics, settings) from preferences join users using (user_id)`},
+	{"clock", `select concat_ws(' ', position, (at at time zone 'utc')::time, events) from clock`},
+	{"counts", `select concat_ws(' ', events, (latest_at at time zone 'utc')::time) from projections`},
 	{"projections", `select concat_ws(' ', name, position, 'halted ' || halted_position, halted_reason) from projections`},
 }
 

@@ -1,11 +1,11 @@
 -- Notifications with several targets: whoever is reached twice has it once.
-insert into inbox (user_id, position)
-select p.user_id, t.position
-from unnest($1::bigint[], $2::bigint[], $3::smallint[]) as t (topic_id, position, severity)
-join periods p on p.topic_id = t.topic_id
+insert into inbox (user_id, position, ends)
+select p.user_id, t.position, t.ends
+from unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::boolean[]) as t (audience_id, position, severity, ends)
+join periods p on p.audience_id = t.audience_id
               and p.until_position > t.position
               and p.from_position < t.position
-              and p.min_severity <= t.severity
+              and p.floor <= t.severity
 union
-select user_id, position
-from unnest($4::bigint[], $5::bigint[]) as u (user_id, position)
+select user_id, position, ends
+from unnest($5::bigint[], $6::bigint[], $7::boolean[]) as u (user_id, position, ends)

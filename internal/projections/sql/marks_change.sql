@@ -2,6 +2,7 @@
 -- counts if it was in the user's inbox before the change and neither deleted nor
 -- retracted by then. Each change is about one mark: the last one wins, a repeat
 -- of it changes nothing. A row comes into being with the first mark set and stays.
+-- The tallies follow by what became of each changed mark.
 with named as (
     select o.user_id, n.position, o.position as at_position, o.change, o.at, n.retracted_position
     from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::uuid[])
@@ -15,14 +16,21 @@ with named as (
           and i.position = n.position
         union all
         select
-        from topic_targets t
-        join periods p on p.topic_id = t.topic_id
+        from audience_targets t
+        join audiences a on a.audience_id = t.audience_id
+        cross join lateral (
+            select p.audience_id, p.floor
+            from periods p
+            where p.topic_id = a.topic_id
+              and p.user_id = o.user_id
+              and p.from_position < n.position
+              and p.until_position > n.position
+            offset 0 -- by the user, never by the audience
+        ) as p
         where t.position = n.position
           and not t.stored
-          and p.user_id = o.user_id
-          and p.from_position < n.position
-          and p.until_position > n.position
-          and p.min_severity <= n.severity
+          and p.audience_id = t.audience_id
+          and p.floor <= n.severity
         limit 1
     ) as member
 ),
@@ -39,12 +47,12 @@ swept as (
         union
         select t.position
         from periods p
-        join topic_targets t on t.topic_id = p.topic_id
-                            and not t.stored
-                            and t.position > p.from_position
-                            and t.position < p.until_position
+        join audience_targets t on t.audience_id = p.audience_id
+                               and not t.stored
+                               and t.position > p.from_position
+                               and t.position < p.until_position
         join notifications j on j.position = t.position
-                            and j.severity >= p.min_severity
+                            and j.severity >= p.floor
         where p.user_id = o.user_id
           and t.position > o.above
           and t.position <= o.upto
@@ -79,7 +87,7 @@ counting as (
     window item as (partition by user_id, position)
 ),
 folded as (
-    select user_id, position, marked,
+    select user_id, position, marked, seen_at as old_seen_at, read_at as old_read_at, archived_at as old_archived_at,
            coalesce(seen_at, (array_agg(at order by at_position) filter (where change = 'seen'))[1]) as seen_at,
            coalesce(
                case when unread_position is null then read_at end,
@@ -94,16 +102,42 @@ folded as (
            (array_agg(at order by at_position) filter (where change = 'delete'))[1] as deleted_at,
            bool_or(change in ('seen', 'read', 'archive', 'delete')) as marks
     from counting
-    group by user_id, position, marked, seen_at, read_at, archived_at, unread_position, unarchived_position
+    group by user_id, position, marked, counting.seen_at, counting.read_at, counting.archived_at, unread_position, unarchived_position
+),
+changed as (
+    select *
+    from folded
+    where not marked and marks
+       or marked and (seen_at, read_at, archived_at, deleted_at)
+           is distinct from (old_seen_at, old_read_at, old_archived_at, null::timestamptz)
+),
+written as (
+    insert into marks (user_id, position, seen_at, read_at, archived_at, deleted_at)
+    select user_id, position, seen_at, read_at, archived_at, deleted_at
+    from changed
+    on conflict (user_id, position) do update
+    set seen_at     = excluded.seen_at,
+        read_at     = excluded.read_at,
+        archived_at = excluded.archived_at,
+        deleted_at  = excluded.deleted_at
+),
+counted as (
+    select user_id,
+           sum(is_away::int - was_away::int) as away,
+           sum((read_at is not null and not is_away)::int - (old_read_at is not null and not was_away)::int) as read,
+           sum((seen_at is not null and not is_away)::int - (old_seen_at is not null and not was_away)::int) as seen
+    from changed
+    cross join lateral (
+        select archived_at is not null or deleted_at is not null as is_away,
+               old_archived_at is not null as was_away -- what was deleted never changes
+    ) as kept
+    group by user_id
 )
-insert into marks as m (user_id, position, seen_at, read_at, archived_at, deleted_at)
-select user_id, position, seen_at, read_at, archived_at, deleted_at
-from folded
-where marked or marks
-on conflict (user_id, position) do update
-set seen_at     = excluded.seen_at,
-    read_at     = excluded.read_at,
-    archived_at = excluded.archived_at,
-    deleted_at  = excluded.deleted_at
-where (m.seen_at, m.read_at, m.archived_at, m.deleted_at)
-    is distinct from (excluded.seen_at, excluded.read_at, excluded.archived_at, excluded.deleted_at)
+insert into tallies (user_id, away, read, seen)
+select c.user_id, coalesce(t.away, 0) + c.away, coalesce(t.read, 0) + c.read, coalesce(t.seen, 0) + c.seen
+from counted c
+left join tallies t on t.user_id = c.user_id
+on conflict (user_id) do update
+set away = excluded.away,
+    read = excluded.read,
+    seen = excluded.seen

@@ -1,3 +1,2 @@
-insert into users (name)
-select unnest($1::text[])
-returning name, user_id
+insert into users (user_id, name)
+select unnest($1::bigint[]), unnest($2::text[])

@@ -1,2 +1,2 @@
-insert into topic_targets (topic_id, position, stored)
+insert into audience_targets (audience_id, position, stored)
 select unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::boolean[])
