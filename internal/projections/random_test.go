@@ -2,10 +2,13 @@ package projections
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/inbox"
 )
 
 // history draws logs that deciders could have written.
@@ -29,17 +33,19 @@ type history struct {
 func drawLog(t *rapid.T) []events.Recorded {
 	h := &history{t: t, retracted: set[uuid.UUID]{}}
 	log := []events.Recorded{}
+	at := epoch
 	for range rapid.IntRange(1, 60).Draw(t, "events") {
 		h.at += events.Position(rapid.IntRange(1, 3).Draw(t, "gap"))
 		log = append(log, events.Recorded{
-			Position: h.at, At: epoch.Add(time.Duration(len(log)) * time.Second), Event: h.event(),
+			Position: h.at, At: at, Event: h.event(),
 		})
+		at = at.Add(time.Duration(rapid.SampledFrom([]int{-700, 0, 300, 1000}).Draw(t, "ms")) * time.Millisecond)
 	}
 	return log
 }
 
 func (h *history) event() events.Event {
-	switch rapid.SampledFrom([]string{"pair", "pair", "publish", "publish", "change", "change", "change", "retract", "describe"}).Draw(h.t, "kind") {
+	switch rapid.SampledFrom([]string{"pair", "pair", "publish", "publish", "change", "change", "change", "retract", "describe", "prefer"}).Draw(h.t, "kind") {
 	case "pair":
 		return h.subscription()
 	case "publish":
@@ -48,6 +54,10 @@ func (h *history) event() events.Event {
 		if len(h.published) > 0 {
 			return h.retract()
 		}
+	case "prefer":
+		return events.PreferencesSet{User: h.user(), Preferences: events.Preferences{
+			MutedTopics: rapid.SliceOfN(rapid.SampledFrom([]events.Topic{"a", "b", "c", "nobody's"}), 0, 3).Draw(h.t, "muted"),
+		}}
 	case "describe":
 		return events.TopicDescribed{Topic: h.topic(), Description: rapid.SampledFrom([]string{"", "x", "y"}).Draw(h.t, "description")}
 	}
@@ -68,7 +78,10 @@ func (h *history) severity() events.Severity {
 
 func (h *history) subscription() events.Event {
 	of := pair{h.topic(), h.user()}
-	rules := events.Rules{MinSeverity: h.severity()}
+	rules := events.Rules{
+		MinSeverity: h.severity(),
+		Filter:      rapid.SampledFrom(append(make([]string, 3), filters...)).Draw(h.t, "filter"),
+	}
 	i := slices.Index(h.subscribed, of)
 	switch {
 	case i < 0:
@@ -82,8 +95,18 @@ func (h *history) subscription() events.Event {
 	}
 }
 
+// filters are those of the model, in one order.
+var filters = slices.Sorted(maps.Keys(modelFilters))
+
 func (h *history) publish() events.Event {
 	p := events.Published{NotificationID: nid(len(h.published)), Severity: h.severity(), Content: events.Content{Title: "t"}}
+	p.Sender = rapid.SampledFrom([]string{"", "ci"}).Draw(h.t, "sender")
+	if data := rapid.SampledFrom([]string{"", `{"urgent":true}`, `{"urgent":false}`}).Draw(h.t, "data"); data != "" {
+		p.Content.Data = json.RawMessage(data)
+	}
+	if rapid.Bool().Draw(h.t, "expires") {
+		p.ExpiresAt = &epoch
+	}
 	for range rapid.SampledFrom([]int{1, 1, 2, 4}).Draw(h.t, "targets") {
 		target := events.Target{Topic: h.topic()}
 		if rapid.Bool().Draw(h.t, "to a user") {
@@ -135,21 +158,44 @@ func TestAnyCutsGiveTheSameRows(t *testing.T) {
 		log := drawLog(rt)
 		limit := rapid.SampledFrom([]int{0, 1, 2, 1000}).Draw(rt, "store limit")
 		whole := foldInto(t, rt, conn, limit, log, len(log))
-		cut := foldCut(t, rt, conn, limit, log)
+		cut := foldCut(t, rt, conn, log, func() int { return limit })
 		if diff := cmp.Diff(whole, cut); diff != "" {
 			rt.Errorf("limit %d: in one batch (-), in several (+):\n%s", limit, diff)
 		}
-		m := newModel()
-		for _, r := range log {
-			m.apply(r)
-		}
-		if diff := cmp.Diff(m.lines(), inboxLines(t.Context(), rt, conn)); diff != "" {
-			rt.Errorf("limit %d: naive fold (-), tables (+):\n%s", limit, diff)
-		}
+		agreeWithModel(t, rt, conn, log)
 	})
 }
 
+// agreeWithModel compares the tables with a naive fold of the log.
+func agreeWithModel(t *testing.T, rt *rapid.T, conn *pgx.Conn, log []events.Recorded) {
+	t.Helper()
+	m := newModel()
+	var clock inbox.Clock
+	var ticks strings.Builder
+	for _, r := range log {
+		m.apply(r)
+		if clock.Pass(r.Position, r.At) {
+			fmt.Fprintf(&ticks, "clock: %d %s %d\n", r.Position, clock.Latest.Format("15:04:05.999"), clock.Events)
+		}
+	}
+	if diff := cmp.Diff(m.lines(), inboxLines(t.Context(), rt, conn)); diff != "" {
+		rt.Errorf("naive fold (-), tables (+):\n%s", diff)
+	}
+	if diff := cmp.Diff(linesSorted(ticks.String()), rowsOf(t.Context(), rt, conn, "clock")); diff != "" {
+		rt.Errorf("the clock (-), its table (+):\n%s", diff)
+	}
+	if broken := linesOf(t.Context(), rt, conn, brokenQuery); broken != "" {
+		rt.Errorf("the tables contradict themselves:\n%s", broken)
+	}
+}
+
+func linesSorted(s string) string {
+	return strings.Join(slices.Sorted(strings.Lines(s)), "")
+}
+
 var fanOutLines = regexp.MustCompile(`(?m)^inbox: .*\n|(stored|joined)$`)
+
+func withoutFanOut(rows string) string { return linesSorted(fanOutLines.ReplaceAllString(rows, "")) }
 
 // TestStoreLimitChangesNothingElse: how far fan-out is stored shows in the inbox
 // rows and the targets' flag alone.
@@ -159,25 +205,29 @@ func TestStoreLimitChangesNothingElse(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		log := drawLog(rt)
 		stored := foldInto(t, rt, conn, math.MaxInt32, log, len(log))
-		items := inboxLines(t.Context(), rt, conn)
+		agreeWithModel(t, rt, conn, log)
 		joined := foldInto(t, rt, conn, 0, log, len(log))
-		if diff := cmp.Diff(items, inboxLines(t.Context(), rt, conn)); diff != "" {
-			rt.Errorf("items stored (-), joined (+):\n%s", diff)
-		}
-		if diff := cmp.Diff(fanOutLines.ReplaceAllString(stored, ""), fanOutLines.ReplaceAllString(joined, "")); diff != "" {
-			rt.Errorf("rows stored (-), joined (+):\n%s", diff)
+		agreeWithModel(t, rt, conn, log)
+		moved := foldCut(t, rt, conn, log, func() int {
+			return rapid.SampledFrom([]int{0, 1, 2, 1000}).Draw(rt, "store limit")
+		})
+		agreeWithModel(t, rt, conn, log)
+		for what, rows := range map[string]string{"joined": joined, "moved": moved} {
+			if diff := cmp.Diff(withoutFanOut(stored), withoutFanOut(rows)); diff != "" {
+				rt.Errorf("rows stored (-), %s (+):\n%s", what, diff)
+			}
 		}
 	})
 }
 
 // foldCut folds a log in batches of random lengths, each by a projector that was
-// just started.
-func foldCut(t *testing.T, rt *rapid.T, conn *pgx.Conn, limit int, log []events.Recorded) string {
+// just started with a store limit of its own.
+func foldCut(t *testing.T, rt *rapid.T, conn *pgx.Conn, log []events.Recorded, limit func() int) string {
 	t.Helper()
 	empty(t.Context(), rt, conn)
 	for len(log) > 0 {
 		n := rapid.IntRange(1, min(len(log), 8)).Draw(rt, "batch")
-		w := newWriter(t, conn, limit)
+		w := newWriter(t, conn, limit())
 		if err := w.apply(t.Context(), spanOf(log[:n])); err != nil {
 			rt.Fatal(err)
 		}

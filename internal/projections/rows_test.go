@@ -19,6 +19,9 @@ func TestRows(t *testing.T) {
 	rules := func(s events.Severity) events.Rules { return events.Rules{MinSeverity: s} }
 	items := func(user events.User, ids ...uuid.UUID) events.Items { return events.Items{User: user, IDs: ids} }
 	through := func(user events.User, at events.Position) events.Items { return events.Items{User: user, Through: at} }
+	muting := func(topics ...events.Topic) events.Event {
+		return events.PreferencesSet{User: "ann", Preferences: events.Preferences{MutedTopics: topics}}
+	}
 	cases := map[string]struct {
 		limit int
 		log   []events.Event
@@ -208,6 +211,148 @@ func TestRows(t *testing.T) {
 			show: "notifications",
 			want: []string{`notifications: 10 ` + nid(1).String() + ` {topic:ü/x,user:ann} 2 ☃ ` + "\uFFFD" + ` b {"b":1,"a":"\u0000"} s` + "\uFFFD" +
 				` https://x 2026-01-02 03:04:06`},
+		},
+		"subscribers with the same filter are one audience, and a publish reaches it or not": {
+			limit: 2,
+			log: []events.Event{
+				events.Subscribed{User: "ann", Topic: "a", Rules: events.Rules{Filter: "severity == 'high'"}},
+				events.Subscribed{User: "bob", Topic: "a", Rules: events.Rules{Filter: "severity == 'high'"}},
+				events.Subscribed{User: "cyd", Topic: "a", Rules: events.Rules{Filter: "severity == 'normal'", MinSeverity: high}},
+				events.Subscribed{User: "dan", Topic: "a"},
+				publish(1, high, "topic:a"),
+				publish(2, normal, "topic:a"),
+			},
+			show: "topics audiences audience_targets inbox",
+			want: []string{
+				"topics: a 4 ", "audiences: a 1", "audiences: a severity == 'high' 2", "audiences: a severity == 'normal' 1",
+				"audience_targets: 50 a severity == 'high' stored", "audience_targets: 50 a stored",
+				"audience_targets: 60 a severity == 'normal' stored", "audience_targets: 60 a stored",
+				"inbox: ann 50", "inbox: bob 50", "inbox: dan 50", "inbox: dan 60",
+			},
+		},
+		"an audience is stored or joined by its own size": {
+			limit: 1,
+			log: []events.Event{
+				events.Subscribed{User: "ann", Topic: "a"},
+				events.Subscribed{User: "bob", Topic: "a"},
+				events.Subscribed{User: "cyd", Topic: "a", Rules: events.Rules{Filter: "true"}},
+				publish(1, normal, "topic:a"),
+			},
+			show: "audience_targets inbox",
+			want: []string{"audience_targets: 40 a joined", "audience_targets: 40 a true stored", "inbox: cyd 40"},
+		},
+		"who changes the filter changes the audience, and an audience without subscribers is not asked": {
+			limit: 1,
+			log: []events.Event{
+				events.Subscribed{User: "ann", Topic: "a", Rules: events.Rules{Filter: "true"}},
+				events.SubscriptionChanged{User: "ann", Topic: "a", Rules: rules(high)},
+				publish(1, high, "topic:a"),
+				events.SubscriptionChanged{User: "ann", Topic: "a", Rules: events.Rules{Filter: "false"}},
+				publish(2, high, "topic:a"),
+			},
+			show: "topics audiences periods audience_targets inbox",
+			want: []string{
+				"topics: a 1 ", "audiences: a 0", "audiences: a false 1", "audiences: a true 0",
+				"periods: a ann 10 20 10 0 true", "periods: a ann 20 40 10 2", "periods: a ann 40 - 10 0 false",
+				"audience_targets: 30 a stored", "audience_targets: 50 a stored", "inbox: ann 30",
+			},
+		},
+		"muting a topic ends the period and begins one that lets nothing through": {
+			limit: 1000,
+			log: []events.Event{
+				events.Subscribed{User: "ann", Topic: "a", Rules: rules(high)},
+				events.Subscribed{User: "ann", Topic: "b"},
+				muting("a", "c", "a"),
+				publish(1, high, "topic:a"),
+				publish(2, high, "topic:a", "topic:b"),
+				publish(3, high, "topic:a", "user:ann"),
+				muting("c"),
+				publish(4, high, "topic:a"),
+			},
+			show: "topics periods inbox preferences",
+			want: []string{
+				"topics: a 1 ", "topics: b 1 ",
+				"periods: a ann 10 30 10 2", "periods: a ann 30 70 10 2 muted", "periods: a ann 70 - 10 2", "periods: b ann 20 - 20 0",
+				"inbox: ann 50", "inbox: ann 60", "inbox: ann 80", `preferences: ann 70 {c} {"muted_topics":["c"]}`,
+			},
+		},
+		"the same topics muted again, in another order, change no period": {
+			log: []events.Event{
+				events.Subscribed{User: "ann", Topic: "a"}, muting("b", "a"), muting("a", "b"), muting("a"),
+			},
+			show: "periods preferences",
+			want: []string{
+				"periods: a ann 10 20 10 0", "periods: a ann 20 - 10 0 muted", `preferences: ann 40 {a} {"muted_topics":["a"]}`,
+			},
+		},
+		"whoever subscribes to a muted topic gets nothing of it, until it is let through": {
+			limit: 1000,
+			log: []events.Event{
+				muting("a"),
+				events.Subscribed{User: "ann", Topic: "a"},
+				publish(1, high, "topic:a"),
+				events.SubscriptionChanged{User: "ann", Topic: "a", Rules: rules(high)},
+				events.Unsubscribed{User: "ann", Topic: "a"},
+				muting(),
+				events.Subscribed{User: "ann", Topic: "a"},
+				publish(2, high, "topic:a"),
+			},
+			show: "periods inbox preferences",
+			want: []string{
+				"periods: a ann 20 40 20 0 muted", "periods: a ann 40 50 20 2 muted", "periods: a ann 70 - 70 0",
+				"inbox: ann 80", "preferences: ann 60 {} {}",
+			},
+		},
+		"what a joined topic brought counts as long as it was not muted": {
+			log: []events.Event{
+				events.Subscribed{User: "ann", Topic: "a"},
+				publish(1, normal, "topic:a"),
+				muting("a"),
+				publish(2, normal, "topic:a"),
+				events.ItemsRead{Items: through("ann", 40)},
+				events.ItemsSeen{Items: items("ann", nid(1), nid(2))},
+			},
+			show: "inbox marks tallies",
+			want: []string{"marks: ann 20 seen 03:04:11 read 03:04:10", "tallies: ann away 0 read 1 seen 1"},
+		},
+		"items that expire or are retracted say so, whichever way they were reached": {
+			limit: 2,
+			log: []events.Event{
+				events.Subscribed{User: "ann", Topic: "a"},
+				events.Subscribed{User: "bob", Topic: "b"},
+				events.Published{NotificationID: nid(1), To: to("topic:a"), ExpiresAt: &epoch, Severity: normal},
+				events.Published{NotificationID: nid(2), To: to("user:ann", "topic:b"), ExpiresAt: &epoch, Severity: normal},
+				publish(3, normal, "topic:a"),
+				publish(4, normal, "topic:b", "user:ann"),
+				publish(5, normal, "topic:a"),
+				events.Unsubscribed{User: "ann", Topic: "a"},
+				events.Retracted{NotificationID: nid(3), PublishedPosition: 50, To: to("topic:a")},
+				events.Retracted{NotificationID: nid(4), PublishedPosition: 60, To: to("topic:b", "user:ann")},
+			},
+			show: "inbox",
+			want: []string{
+				"inbox: ann 30 ends", "inbox: ann 40 ends", "inbox: ann 50 ends", "inbox: ann 60 ends", "inbox: ann 70",
+				"inbox: bob 40 ends", "inbox: bob 60 ends",
+			},
+		},
+		"tallies count what is away apart from what is read and seen": {
+			log: []events.Event{
+				publish(1, normal, "user:ann"), publish(2, normal, "user:ann"), publish(3, normal, "user:ann"), publish(4, normal, "user:ann"),
+				events.ItemsRead{Items: items("ann", nid(1), nid(2), nid(3))},
+				events.ItemsSeen{Items: through("ann", 40)},
+				events.ItemsArchived{Items: items("ann", nid(1), nid(2))},
+				events.ItemsUnarchived{Items: items("ann", nid(1))},
+				events.ItemsDeleted{Items: items("ann", nid(3))},
+				events.ItemsUnread{Items: items("ann", nid(3))},
+				events.ItemsUnread{Items: items("bob", nid(1))},
+			},
+			show: "tallies",
+			want: []string{"tallies: ann away 2 read 1 seen 2"},
+		},
+		"the clock ticks by the time of the events, and they are counted": {
+			log:  []events.Event{events.StoreNamed{StoreID: storeID}, publish(1, normal, "user:ann"), publish(2, normal, "user:ann")},
+			show: "clock counts",
+			want: []string{"clock: 10 03:04:06 1", "clock: 20 03:04:07 2", "clock: 30 03:04:08 3", "counts: 3 03:04:08"},
 		},
 		"an event without rows moves the checkpoint": {
 			log:  []events.Event{events.StoreNamed{StoreID: storeID}},
