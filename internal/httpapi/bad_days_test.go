@@ -294,7 +294,7 @@ func (d *demanding) Inbox(_ context.Context, _ queries.InboxQuery, at ...queries
 	return queries.InboxPage{}, nil
 }
 
-func (d *demanding) Counts(_ context.Context, _ events.User, at ...queries.AtLeast) (queries.Counts, error) {
+func (d *demanding) Counts(_ context.Context, _ events.User, _ queries.AsOf, at ...queries.AtLeast) (queries.Counts, error) {
 	d.demands = append(d.demands, at...)
 	return queries.Counts{}, nil
 }

@@ -33,7 +33,7 @@ type Reads interface {
 	WaitFor(ctx context.Context, at events.Position) error
 	Recipients(ctx context.Context, id uuid.UUID, demands ...queries.AtLeast) (queries.Recipients, error)
 	Inbox(ctx context.Context, ask queries.InboxQuery, demands ...queries.AtLeast) (queries.InboxPage, error)
-	Counts(ctx context.Context, user events.User, demands ...queries.AtLeast) (queries.Counts, error)
+	Counts(ctx context.Context, user events.User, asOf queries.AsOf, demands ...queries.AtLeast) (queries.Counts, error)
 	Subscriptions(ctx context.Context, user events.User, limit int, cursor string, demands ...queries.AtLeast) (queries.Page[queries.Subscription], error)
 	Topics(ctx context.Context, limit int, cursor string, demands ...queries.AtLeast) (queries.Page[queries.Topic], error)
 	Topic(ctx context.Context, name events.Topic, demands ...queries.AtLeast) (queries.Topic, error)

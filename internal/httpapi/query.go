@@ -170,7 +170,7 @@ func (a *api) counts(ctx context.Context, r *http.Request, q *ask, at queries.At
 	if err := a.readyFor(ctx, q, at); err != nil {
 		return nil, err
 	}
-	return a.reads.Counts(ctx, user, at)
+	return a.reads.Counts(ctx, user, queries.AsOf{}, at)
 }
 
 func (a *api) subscriptions(ctx context.Context, r *http.Request, q *ask, at queries.AtLeast) (any, error) {

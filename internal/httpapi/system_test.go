@@ -183,7 +183,7 @@ func (away) Inbox(context.Context, queries.InboxQuery, ...queries.AtLeast) (quer
 	return queries.InboxPage{}, errAway
 }
 
-func (away) Counts(context.Context, events.User, ...queries.AtLeast) (queries.Counts, error) {
+func (away) Counts(context.Context, events.User, queries.AsOf, ...queries.AtLeast) (queries.Counts, error) {
 	return queries.Counts{}, errAway
 }
 

@@ -30,7 +30,7 @@ type API struct {
 // nor the database needs to be there when it begins; serving, if not nil, is
 // called once the hub follows the log.
 func (a API) Run(ctx context.Context, listener net.Listener, serving func()) error {
-	reads := queries.New(a.Pool, queries.Options{Streams: a.Store, Logger: a.Logger})
+	reads := queries.New(a.Pool, queries.Options{Log: a.Store, Streams: a.Store, Logger: a.Logger})
 	hub := &live.Hub{
 		Source: a.Store, History: reads.Snapshot, Logger: a.Logger, Metrics: live.NewMetrics(a.Registry),
 		Skipped: skipped(a.Store, "inbox"),

@@ -27,7 +27,7 @@ func BenchmarkHeavyUser(b *testing.B) {
 			return err
 		},
 		"counts": func() error {
-			_, err := q.Counts(b.Context(), "u1")
+			_, err := q.Counts(b.Context(), "u1", AsOf{})
 			return err
 		},
 		"resume from the beginning": func() error {

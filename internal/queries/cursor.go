@@ -7,6 +7,9 @@ import (
 	"github.com/tidings-io/tidings/internal/events"
 )
 
+// forEver is above every position there can be.
+const forEver = events.MaxPosition + 1
+
 // list is the kind of list a cursor belongs to.
 type list string
 
@@ -43,7 +46,7 @@ func (l list) last(cursor string) (string, error) {
 func (l list) lastPosition(cursor string) (events.Position, error) {
 	last, err := l.last(cursor)
 	if err != nil || last == "" {
-		return events.MaxPosition + 1, err
+		return forEver, err
 	}
 	p, err := events.ParsePosition(last)
 	if err != nil {

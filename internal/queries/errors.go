@@ -22,6 +22,12 @@ var (
 	ErrNotFound = errors.New("not in the read model")
 	// ErrBadCursor: the cursor is not one this query has given.
 	ErrBadCursor = errors.New("not a cursor of this list")
+	// ErrAhead: an answer was asked for as of a time or a position that has not come
+	// yet.
+	ErrAhead = errors.New("that has not come yet")
+	// ErrTooFar: an answer of the past has to be folded from the log, and there was
+	// not time enough.
+	ErrTooFar = errors.New("too much of the log would have to be read")
 	// ErrBadLimit: the limit is outside what the query allows.
 	ErrBadLimit = errors.New("the limit is out of range")
 )

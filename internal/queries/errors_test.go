@@ -21,7 +21,7 @@ var askAll = map[string]func(context.Context, *queries.Queries, ...queries.AtLea
 		return err
 	},
 	"Counts": func(ctx context.Context, q *queries.Queries, d ...queries.AtLeast) error {
-		_, err := q.Counts(ctx, "alice", d...)
+		_, err := q.Counts(ctx, "alice", queries.AsOf{}, d...)
 		return err
 	},
 	"Notification": func(ctx context.Context, q *queries.Queries, d ...queries.AtLeast) error {

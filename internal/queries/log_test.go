@@ -3,6 +3,7 @@ package queries_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,12 +15,17 @@ import (
 // storeID names the store of all generated logs.
 var storeID = uuid.MustParse("5707e1d0-0000-4000-8000-000000000002")
 
-// began is when every generated log begins; its events are a second apart.
+// began is when every generated log begins; its events are a second apart unless
+// the writer says otherwise.
 var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 var (
 	users  = []events.User{"alice", "bob", "+821012345678"}
 	topics = []events.Topic{"builds", "charts/redis", "été"}
+	// the last cannot be evaluated where there is no data
+	filters = []string{"", "", "", "severity == 'high'", "sender == 'ci' || topic == 'builds'", "data.n == 1"}
+	// clocks stand still, and go back
+	lapses = []time.Duration{0, time.Millisecond, 300 * time.Millisecond, time.Second, 3 * time.Second, -2 * time.Second}
 )
 
 // writer makes logs that could have come about: nobody unsubscribes who was not
@@ -30,6 +36,8 @@ type writer struct {
 	live       []events.Retracted // what would retract what is published
 	ids        []uuid.UUID
 	gap        func() uint64
+	lapse      func() time.Duration // from one event to the next; a second when nil
+	at         time.Time
 }
 
 // add appends an event a little further on.
@@ -40,7 +48,7 @@ func (w *writer) add(e events.Event) events.Recorded {
 	}
 	r := events.Recorded{
 		ID: uuid.NewSHA1(uuid.Nil, fmt.Append(nil, position)), Stream: stream(e), Position: position,
-		At: began.Add(time.Duration(len(w.log)) * time.Second), Event: e,
+		At: w.time(), Event: e,
 		Metadata: events.Metadata{SchemaVersion: 1},
 	}
 	for _, before := range w.log {
@@ -50,6 +58,18 @@ func (w *writer) add(e events.Event) events.Recorded {
 	}
 	w.log = append(w.log, r)
 	return r
+}
+
+// time is that of the next event.
+func (w *writer) time() time.Time {
+	lapse := time.Second
+	if w.lapse != nil {
+		lapse = w.lapse()
+	}
+	if w.at = w.at.Add(lapse); len(w.log) == 0 {
+		w.at = began
+	}
+	return w.at
 }
 
 func stream(e events.Event) events.StreamName {
@@ -68,6 +88,8 @@ func stream(e events.Event) events.StreamName {
 		return events.NotificationStream(e.NotificationID)
 	case events.TopicDescribed:
 		return events.TopicStream(e.Topic)
+	case events.PreferencesSet:
+		return events.ContactStream(e.User)
 	case events.InboxEvent:
 		return events.InboxStream(e.On().User)
 	default:
@@ -80,6 +102,7 @@ func drawLog(t *rapid.T, n int) []events.Recorded {
 	w := &writer{
 		subscribed: make(map[events.User]map[events.Topic]bool),
 		gap:        func() uint64 { return rapid.Uint64Range(1, 9).Draw(t, "gap") },
+		lapse:      func() time.Duration { return rapid.SampledFrom(lapses).Draw(t, "lapse") },
 	}
 	w.add(events.StoreNamed{StoreID: storeID})
 	for range n - rapid.IntRange(0, n).Draw(t, "fewer") {
@@ -89,9 +112,11 @@ func drawLog(t *rapid.T, n int) []events.Recorded {
 }
 
 func (w *writer) step(t *rapid.T) {
-	switch rapid.IntRange(0, 11).Draw(t, "kind") {
+	switch rapid.IntRange(0, 12).Draw(t, "kind") {
 	case 0, 1, 2:
 		w.subscription(t)
+	case 12:
+		w.mute(t)
 	case 3, 4, 5, 6:
 		w.publish(t)
 	case 7:
@@ -111,7 +136,7 @@ func (w *writer) subscription(t *rapid.T) {
 	if w.subscribed[user] == nil {
 		w.subscribed[user] = make(map[events.Topic]bool)
 	}
-	rules := events.Rules{MinSeverity: drawSeverity(t)}
+	rules := events.Rules{MinSeverity: drawSeverity(t), Filter: rapid.SampledFrom(filters).Draw(t, "filter")}
 	switch {
 	case !w.subscribed[user][topic]:
 		w.subscribed[user][topic] = true
@@ -122,6 +147,14 @@ func (w *writer) subscription(t *rapid.T) {
 		w.subscribed[user][topic] = false
 		w.add(events.Unsubscribed{User: user, Topic: topic})
 	}
+}
+
+func (w *writer) mute(t *rapid.T) {
+	some := rapid.SliceOfNDistinct(rapid.SampledFrom(topics), 0, len(topics), rapid.ID).Draw(t, "muted")
+	slices.Sort(some)
+	w.add(events.PreferencesSet{
+		User: rapid.SampledFrom(users).Draw(t, "user"), Preferences: events.Preferences{MutedTopics: some},
+	})
 }
 
 func drawSeverity(t *rapid.T) events.Severity {
@@ -148,7 +181,7 @@ func (w *writer) publish(t *rapid.T) {
 		p.Content.Data = json.RawMessage(`{"n":1,"of":["été"]}`)
 	}
 	if rapid.IntRange(0, 4).Draw(t, "expires") == 0 {
-		at := began.Add(rapid.SampledFrom([]time.Duration{-time.Hour, 0, time.Hour}).Draw(t, "expiry"))
+		at := began.Add(rapid.SampledFrom([]time.Duration{-time.Hour, 0, 5 * time.Second, 20 * time.Second, time.Hour, 2 * time.Hour}).Draw(t, "expiry"))
 		p.ExpiresAt = &at
 	}
 	w.live = append(w.live, events.Retracted{

@@ -27,21 +27,33 @@ type pageQuery[T any] struct {
 }
 
 func (p pageQuery[T]) read(ctx context.Context, q *Queries) (Page[T], error) {
-	page := Page[T]{Items: []T{}}
-	at, err := q.rows(ctx, p.doing, p.demands, func(r row) error {
-		item, err := p.scan(r)
-		page.Items = append(page.Items, item)
-		return err
-	}, p.sql, p.args...)
+	page := p.empty()
+	at, err := q.rows(ctx, p.doing, p.demands, p.into(&page), p.sql, p.args...)
 	if err != nil {
 		return Page[T]{}, err
 	}
 	page.Position = at
+	p.cut(&page)
+	return page, nil
+}
+
+func (p pageQuery[T]) empty() Page[T] { return Page[T]{Items: []T{}} }
+
+// into adds rows to a page.
+func (p pageQuery[T]) into(page *Page[T]) func(row) error {
+	return func(r row) error {
+		item, err := p.scan(r)
+		page.Items = append(page.Items, item)
+		return err
+	}
+}
+
+// cut leaves as many items as were asked for, and a cursor where there are more.
+func (p pageQuery[T]) cut(page *Page[T]) {
 	if len(page.Items) > p.limit {
 		page.Items = page.Items[:p.limit]
 		page.NextCursor = p.list.cursor(p.last(page.Items[p.limit-1]))
 	}
-	return page, nil
 }
 
 // named checks what a list that is paged by name was asked.

@@ -17,12 +17,18 @@ import (
 // plans has arguments for each statement, as Postgres writes them.
 var plans = map[string]string{
 	"changes_after":     `'u1', 5000, 101`,
-	"counts":            `'u1', now()`,
-	"inbox_page":        `'u1', 9223372036854775807, 101, now(), null, true`,
-	"inbox_page_marked": `'u1', 9223372036854775807, 101, now(), null, true, ''`,
-	"inbox_page_topic":  `'u1', 9223372036854775807, 101, now(), null, true, 't3'`,
-	"items_after":       `'u1', 5000, 101, now()`,
+	"clock_around":      `'2026-03-01 01:00:00+00'`,
+	"clock_before":      `5000`,
+	"counts":            `'u1', now(), 9223372036854775807`,
+	"inbox_page":        `'u1', now(), 9223372036854775807, 9223372036854775807, 101, null, true`,
+	"inbox_page_marked": `'u1', now(), 9223372036854775807, 9223372036854775807, 101, null, true, ''`,
+	"inbox_page_topic":  `'u1', now(), 9223372036854775807, 9223372036854775807, 101, null, true, 't7'`,
+	"items_after":       `'u1', now(), 9223372036854775807, 5000, 101`,
+	"muted":             `'u1'`,
 	"notification":      `'6f1c7b52-8a0e-4d0b-9d6f-0f5b8c1f7a11'`,
+	"past_changes":      `'u1', 1999000`,
+	"past_contents":     `array[100, 200, 300]`,
+	"past_items":        `'u1', '2026-03-01 05:00:00+00', 1800000, 9223372036854775807, 500, null, ''`,
 	"periods":           `'u1'`,
 	"recipients":        `'6f1c7b52-8a0e-4d0b-9d6f-0f5b8c1f7a11'`,
 	"retractions_after": `'u1', 1999000, 101`,
@@ -78,7 +84,7 @@ func volume(t testing.TB) *pgx.Conn {
 	return conn
 }
 
-// statements are the texts of all statements but the checkpoint's, by name.
+// statements are the texts of all statements but those about one row alone, by name.
 func statements(t *testing.T) map[string]string {
 	t.Helper()
 	entries, err := files.ReadDir("sql")
@@ -87,7 +93,7 @@ func statements(t *testing.T) map[string]string {
 	}
 	texts := make(map[string]string)
 	for _, e := range entries {
-		if name := strings.TrimSuffix(e.Name(), ".sql"); name != "checkpoint" {
+		if name := strings.TrimSuffix(e.Name(), ".sql"); name != "checkpoint" && name != "past_head" && name != "parts" {
 			texts[name] = statement(name)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +29,9 @@ type Options struct {
 	Now func() time.Time
 	// Timeout bounds each query, the wait for a connection included. 5 s when 0.
 	Timeout time.Duration
+	// Log is what answers of the past are read from where the tables do not say
+	// enough. Without one there are none then.
+	Log Log
 	// Poll is how often WaitFor looks at the checkpoint when no notice comes. 50 ms
 	// when 0.
 	Poll time.Duration
@@ -41,6 +45,7 @@ type Options struct {
 // goroutine, and work again by themselves once Postgres does.
 type Queries struct {
 	pool    *pgxpool.Pool
+	log     Log
 	now     func() time.Time
 	timeout time.Duration
 	streams Streams
@@ -52,6 +57,7 @@ type Queries struct {
 func New(pool *pgxpool.Pool, options Options) *Queries {
 	q := &Queries{
 		pool:    pool,
+		log:     options.Log,
 		now:     options.Now,
 		timeout: cmp.Or(options.Timeout, defaultTimeout),
 		streams: options.Streams,
@@ -67,16 +73,21 @@ func New(pool *pgxpool.Pool, options Options) *Queries {
 	return q
 }
 
-//go:embed sql/*.sql
+//go:embed sql/*.sql sql/parts/*.sql
 var files embed.FS
 
-// statement is the text of sql/<name>.sql.
+// part is a line that stands for what several statements have in common.
+var part = regexp.MustCompile(`(?m)^/\* (\w+) \*/\n`)
+
+// statement is the text of sql/<name>.sql, with the texts of its parts.
 func statement(name string) string {
 	text, err := files.ReadFile("sql/" + name + ".sql")
 	if err != nil {
 		panic(err) // a name in this package without its file
 	}
-	return string(text)
+	return part.ReplaceAllStringFunc(string(text), func(line string) string {
+		return statement("parts/" + part.FindStringSubmatch(line)[1])
+	})
 }
 
 var checkpointSQL = statement("checkpoint")

@@ -21,6 +21,7 @@ const (
 
 var (
 	periodsSQL     = statement("periods")
+	mutedSQL       = statement("muted")
 	itemsAfterSQL  = statement("items_after")
 	changesSQL     = statement("changes_after")
 	retractionsSQL = statement("retractions_after")
@@ -56,6 +57,7 @@ type snapshotReader struct {
 	now     time.Time
 	at      events.Position
 	periods []inbox.Period
+	muted   []events.Topic
 	entries []inbox.Entry
 }
 
@@ -67,14 +69,15 @@ func (s *snapshotReader) batch() *pgx.Batch {
 		return r.Scan(&s.at, nil)
 	})
 	s.queue(b, s.period, periodsSQL, user)
+	s.queue(b, s.mutes, mutedSQL, user)
 	switch {
 	case s.ask.Resume:
-		s.queue(b, s.item, itemsAfterSQL, user, after, more, s.now)
+		s.queue(b, s.item, itemsAfterSQL, user, s.now, forEver, after, more)
 		s.queue(b, s.change, changesSQL, user, after, more)
 		s.queue(b, s.retraction, retractionsSQL, user, after, more)
 	case s.ask.Newest > 0:
 		newest := InboxQuery{User: s.ask.User, Limit: s.ask.Newest - 1} // its statement asks for one more
-		sql, args := newest.statement(events.MaxPosition+1, s.now)
+		sql, args := newest.statement(forEver, s.now)
 		s.queue(b, s.item, sql, args...)
 	}
 	return b
@@ -91,11 +94,13 @@ func (s *snapshotReader) queue(b *pgx.Batch, each func(row) error, sql string, a
 func (s *snapshotReader) period(r row) error {
 	var p inbox.Period
 	var severity uint8
-	err := r(&p.Topic, &p.From, &p.Until, &p.Since, &severity)
+	err := r(&p.Topic, &p.From, &p.Until, &p.Since, &severity, &p.Filter, &p.Muted)
 	p.MinSeverity = events.Severity(severity)
 	s.periods = append(s.periods, p)
 	return err
 }
+
+func (s *snapshotReader) mutes(r row) error { return r(&s.muted) }
 
 func (s *snapshotReader) item(r row) error {
 	item, err := scanItem(r, s.ask.User)
@@ -126,5 +131,5 @@ func (s *snapshotReader) snapshot() inbox.Snapshot {
 		s.entries = s.entries[:s.ask.Limit]
 		through = s.entries[s.ask.Limit-1].Position
 	}
-	return inbox.Snapshot{Position: s.at, Periods: s.periods, Entries: s.entries, Through: through}
+	return inbox.Snapshot{Position: s.at, Periods: s.periods, Muted: s.muted, Entries: s.entries, Through: through}
 }

@@ -12,6 +12,8 @@ type Subscription struct {
 	Topic       events.Topic    `json:"topic"`
 	Since       events.Position `json:"since"` // where it began, kept through changes
 	MinSeverity events.Severity `json:"min_severity"`
+	Filter      string          `json:"filter,omitempty"`
+	Muted       bool            `json:"muted,omitempty"` // by the user's preferences
 }
 
 var subscriptionsSQL = statement("subscriptions")
@@ -29,7 +31,7 @@ func (q *Queries) Subscriptions(ctx context.Context, user events.User, limit int
 		sql: subscriptionsSQL, args: []any{string(user), after, limit + 1},
 		scan: func(r row) (Subscription, error) {
 			var s Subscription
-			err := r(&s.Topic, &s.Since, (*uint8)(&s.MinSeverity))
+			err := r(&s.Topic, &s.Since, (*uint8)(&s.MinSeverity), &s.Filter, &s.Muted)
 			return s, err
 		},
 		last: func(s Subscription) string { return string(s.Topic) },

@@ -25,6 +25,8 @@ type Subscriber struct {
 	User        events.User     `json:"user"`
 	Since       events.Position `json:"since"` // where it began, kept through changes
 	MinSeverity events.Severity `json:"min_severity"`
+	Filter      string          `json:"filter,omitempty"`
+	Muted       bool            `json:"muted,omitempty"` // by the user's preferences
 }
 
 var (
@@ -76,7 +78,7 @@ func (q *Queries) Subscribers(ctx context.Context, topic events.Topic, limit int
 		sql: subscribersSQL, args: []any{string(topic), after, limit + 1},
 		scan: func(r row) (Subscriber, error) {
 			var s Subscriber
-			err := r(&s.User, &s.Since, (*uint8)(&s.MinSeverity))
+			err := r(&s.User, &s.Since, (*uint8)(&s.MinSeverity), &s.Filter, &s.Muted)
 			return s, err
 		},
 		last: func(s Subscriber) string { return string(s.User) },

@@ -1,101 +1,90 @@
--- As inbox_page.sql, for items addressed to one topic: $7 the topic
-with reader as (
-    select user_id from users where name = $1
-), topic as (
-    select topic_id from topics where name = $7
+-- As inbox_page.sql, for items addressed to one topic: $8 the topic. Its audience
+-- without a filter is reached by all that is published to it.
+with
+/* kept */
+, topic as (
+    select a.audience_id
+    from topics t
+    join audiences a on a.topic_id = t.topic_id and a.digest = ''
+    where t.name = $8
 ), page as (
     (
         select i.position
         from inbox i
         cross join lateral (
             select
-            from topic_targets about
-            where about.topic_id = (select topic_id from topic)
+            from audience_targets about
+            where about.audience_id = (select audience_id from topic)
               and about.position = i.position
             offset 0
         ) about
-        left join lateral (
-            select m.seen_at, m.read_at, m.archived_at, m.deleted_at
-            from marks m
-            where m.user_id = i.user_id
-              and m.position = i.position
-            offset 0
-        ) m on true
         cross join lateral (
             select
             from notifications n
             where n.position = i.position
               and n.retracted_position is null
-              and (n.expires_at is null or n.expires_at > $4)
-              and m.deleted_at is null
-              and m.archived_at is null
-              and ($5::smallint is null or n.severity = $5)
-              and (m.read_at is null or not $6)
+              and (n.expires_at is null or n.expires_at > $2)
+              and ($6::smallint is null or n.severity = $6)
             offset 0
         ) visible
         where i.user_id = (select user_id from reader)
-          and i.position < $2
+          and i.position < $4
+          and i.position > (select above from kept)
+          and not exists (
+              select
+              from marks m
+              where m.user_id = (select user_id from reader)
+                and m.position = i.position
+                and (m.deleted_at is not null or m.archived_at is not null or m.read_at is not null and $7)
+              offset 0
+          )
         order by i.position desc
-        limit $3
+        limit $5
     )
     union
     (
-        select joined.position
+        select walk.position
         from periods p
         cross join lateral (
             select t.position
-            from topic_targets t
+            from audience_targets t
             cross join lateral (
                 select
-                from topic_targets about
-                where about.topic_id = (select topic_id from topic)
+                from audience_targets about
+                where about.audience_id = (select audience_id from topic)
                   and about.position = t.position
                 offset 0
             ) about
-            left join lateral (
-                select m.seen_at, m.read_at, m.archived_at, m.deleted_at
-                from marks m
-                where m.user_id = p.user_id
-                  and m.position = t.position
-                offset 0
-            ) m on true
             cross join lateral (
                 select
                 from notifications n
                 where n.position = t.position
                   and n.retracted_position is null
-                  and (n.expires_at is null or n.expires_at > $4)
-                  and n.severity >= p.min_severity
-                  and m.deleted_at is null
-                  and m.archived_at is null
-                  and ($5::smallint is null or n.severity = $5)
-                  and (m.read_at is null or not $6)
+                  and (n.expires_at is null or n.expires_at > $2)
+                  and n.severity >= p.floor
+                  and ($6::smallint is null or n.severity = $6)
                 offset 0
             ) visible
-            where t.topic_id = p.topic_id
+            where t.audience_id = p.audience_id
               and not t.stored
-              and t.position > p.from_position
-              and t.position < p.until_position
-              and t.position < $2
+              and t.position > greatest(p.from_position, (select above from kept))
+              and t.position < least(p.until_position, $4)
+              and not exists (
+                  select
+                  from marks m
+                  where m.user_id = p.user_id
+                    and m.position = t.position
+                    and (m.deleted_at is not null or m.archived_at is not null or m.read_at is not null and $7)
+                  offset 0
+              )
             order by t.position desc
-            limit $3
-        ) joined
+            limit $5
+        ) walk
         where p.user_id = (select user_id from reader)
+          and not p.muted
     )
     order by position desc
-    limit $3
+    limit $5
 )
-select c.position,
-       n.position, n.id, n.targets, n.severity, n.title, n.body, n.data, n.sender, n.link,
-       n.published_at, n.expires_at, m.seen_at, m.read_at, m.archived_at
-from (select coalesce(max(position), 0) as position from projections where name = 'inbox') c
-left join page on true
-left join notifications n on n.position = page.position
-left join lateral (
-    select m.seen_at, m.read_at, m.archived_at, m.deleted_at
-    from marks m
-    where m.user_id = (select user_id from reader)
-      and m.position = page.position
-    offset 0
-) m on true
+/* contents */
 order by page.position desc;

@@ -1,81 +1,71 @@
 -- The items of an inbox after a position, archived ones too, oldest first: the walks
 -- of inbox_page.sql upwards.
--- $1 the user, $2 only above this position, $3 how many, $4 the time of the answer
-with reader as (
-    select user_id from users where name = $1
-), page as (
+-- $1 the user, $2 the time of the answer, $3 "for ever", $4 only above this position,
+-- $5 how many
+with
+/* kept */
+, page as (
     (
         select i.position
         from inbox i
-        left join lateral (
-            select m.seen_at, m.read_at, m.archived_at, m.deleted_at
-            from marks m
-            where m.user_id = i.user_id
-              and m.position = i.position
-            offset 0
-        ) m on true
         cross join lateral (
             select
             from notifications n
             where n.position = i.position
               and n.retracted_position is null
-              and (n.expires_at is null or n.expires_at > $4)
-              and m.deleted_at is null
+              and (n.expires_at is null or n.expires_at > $2)
             offset 0
         ) visible
         where i.user_id = (select user_id from reader)
-          and i.position > $2
+          and i.position > greatest($4, (select above from kept))
+          and not exists (
+              select
+              from marks m
+              where m.user_id = (select user_id from reader)
+                and m.position = i.position
+                and m.deleted_at is not null
+              offset 0
+          )
         order by i.position
-        limit $3
+        limit $5
     )
     union
     (
-        select joined.position
+        select walk.position
         from periods p
         cross join lateral (
             select t.position
-            from topic_targets t
-            left join lateral (
-                select m.seen_at, m.read_at, m.archived_at, m.deleted_at
-                from marks m
-                where m.user_id = p.user_id
-                  and m.position = t.position
-                offset 0
-            ) m on true
+            from audience_targets t
             cross join lateral (
                 select
                 from notifications n
                 where n.position = t.position
                   and n.retracted_position is null
-                  and (n.expires_at is null or n.expires_at > $4)
-                  and n.severity >= p.min_severity
-                  and m.deleted_at is null
+                  and (n.expires_at is null or n.expires_at > $2)
+                  and n.severity >= p.floor
                 offset 0
             ) visible
-            where t.topic_id = p.topic_id
+            where t.audience_id = p.audience_id
               and not t.stored
-              and t.position > p.from_position
+              and t.position > greatest(p.from_position, $4, (select above from kept))
               and t.position < p.until_position
-              and t.position > $2
+              and not exists (
+                  select
+                  from marks m
+                  where m.user_id = p.user_id
+                    and m.position = t.position
+                    and m.deleted_at is not null
+                  offset 0
+              )
             order by t.position
-            limit $3
-        ) joined
+            limit $5
+        ) walk
         where p.user_id = (select user_id from reader)
-          and p.until_position > $2
+          and not p.muted
+          and p.until_position > $4
     )
     order by position
-    limit $3
+    limit $5
 )
-select 0::bigint,
-       n.position, n.id, n.targets, n.severity, n.title, n.body, n.data, n.sender, n.link,
-       n.published_at, n.expires_at, m.seen_at, m.read_at, m.archived_at
-from page
-join notifications n on n.position = page.position
-left join lateral (
-    select m.seen_at, m.read_at, m.archived_at, m.deleted_at
-    from marks m
-    where m.user_id = (select user_id from reader)
-      and m.position = page.position
-    offset 0
-) m on true
+/* contents */
 order by page.position;

@@ -1,12 +1,13 @@
 -- Who is subscribed to a topic, in the order of first appearance, so that a page of
 -- a topic of any size is one index range.
 -- $1 the topic, $2 only after this user or '', $3 how many
-select c.position, s.name, s.since_position, s.min_severity
+select c.position, s.name, s.since_position, s.min_severity, s.filter, s.muted
 from (select coalesce(max(position), 0) as position from projections where name = 'inbox') c
 left join (
-    select p.user_id, u.name, p.since_position, p.min_severity
+    select p.user_id, u.name, p.since_position, p.min_severity, a.filter, p.muted
     from periods p
-    join users u on u.user_id = p.user_id
+    cross join lateral (select u.name from users u where u.user_id = p.user_id offset 0) u
+    cross join lateral (select a.filter from audiences a where a.audience_id = p.audience_id offset 0) a
     where p.topic_id = (select topic_id from topics where name = $1)
       and p.until_position = 9223372036854775807
       and p.user_id > case when $2::text = '' then 0 else (select user_id from users where name = $2) end
