@@ -101,14 +101,7 @@ func (w *writer) begin(ctx context.Context, m mentions) (known, error) {
 	k.ids, k.clock = w.ids, w.clock
 	var b pgx.Batch
 	b.Queue("begin")
-	b.Queue(sqlCheckpointLock, inboxName).QueryRow(func(row pgx.Row) error {
-		var position int64
-		err := row.Scan(&position)
-		if errors.Is(err, pgx.ErrNoRows) || err == nil && events.Position(position) != w.position { //nolint:gosec // never negative
-			return errFenced
-		}
-		return err
-	})
+	b.Queue(sqlCheckpointLock, inboxName).QueryRow(w.fence)
 	if !w.resumed {
 		k.askWriter(&b)
 	}

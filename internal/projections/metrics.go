@@ -12,6 +12,7 @@ type Metrics struct {
 	halted        *prometheus.GaugeVec
 	active        *prometheus.GaugeVec
 
+	cleaned  *prometheus.CounterVec
 	serving  *prometheus.GaugeVec
 	paused   *prometheus.GaugeVec
 	rebuild  *prometheus.GaugeVec // its version
@@ -50,8 +51,11 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}),
 	}
+	m.cleaned = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tidings_projection_cleaned_rows_total", Help: "Rows deleted that retention, expiry or retraction had hidden for long.",
+	}, []string{"projection"})
 	if registerer != nil {
-		registerer.MustRegister(m.batchEvents, m.batchDuration)
+		registerer.MustRegister(m.batchEvents, m.batchDuration, m.cleaned)
 		for _, gauge := range m.gauges() {
 			registerer.MustRegister(gauge)
 		}
@@ -71,13 +75,14 @@ func (m *Metrics) begin(projection string) {
 	for _, gauge := range m.gauges() {
 		gauge.WithLabelValues(projection).Set(0)
 	}
+	m.cleaned.WithLabelValues(projection)
 }
 
 // ofVersion are metrics for one version of several: what all do together is counted
 // together, and what each is at is said by who runs them.
 func (m *Metrics) ofVersion() *Metrics {
 	own := NewMetrics(nil)
-	own.batchEvents, own.batchDuration = m.batchEvents, m.batchDuration
+	own.batchEvents, own.batchDuration, own.cleaned = m.batchEvents, m.batchDuration, m.cleaned
 	return own
 }
 

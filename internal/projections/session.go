@@ -39,6 +39,9 @@ func (p *Inbox) session(ctx context.Context, config *pgx.ConnConfig) error {
 	w := &writer{conn: conn, storeLimit: p.StoreLimit, metrics: p.metrics, applied: p.reached, silent: p.silent.Load}
 	err = p.resume(ctx, w)
 	if err == nil {
+		err = p.keep(ctx, conn)
+	}
+	if err == nil {
 		err = p.follow(ctx, w)
 	}
 	if stop, ok := errors.AsType[*unappliable](err); ok {
@@ -80,6 +83,7 @@ func (p *Inbox) follow(ctx context.Context, w *writer) error {
 	p.enter(StateRunning, "")
 	p.logger.Info("the projection runs", "position", w.position)
 	idle := idler{through: w.position}
+	clean := cleaner{history: p.KeepHistory}
 	for {
 		s, err := feed.take(ctx, idleEvery)
 		if err != nil {
@@ -101,6 +105,7 @@ func (p *Inbox) follow(ctx context.Context, w *writer) error {
 			return err
 		}
 		p.lag.applied(w.position, feed, s.caughtUp)
+		p.clean(ctx, w, &clean)
 		feed.gather(ctx, began.Add(p.BatchDelay))
 	}
 }

@@ -61,6 +61,13 @@ var (
 	sqlInboxAddBoth         = statement("inbox_add_both")
 	sqlInboxEnd             = statement("inbox_end")
 
+	sqlRetentionRead     = statement("retention_read")
+	sqlRetentionKeep     = statement("retention_keep")
+	sqlRetentionBounds   = statement("retention_bounds")
+	sqlRetentionComplete = statement("retention_complete")
+	sqlCleanUsers        = statement("clean_users")
+	sqlCleanEnded        = statement("clean_ended")
+
 	sqlChangesAdd  = statement("changes_add")
 	sqlMarksChange = statement("marks_change")
 	sqlWake        = statement("wake")

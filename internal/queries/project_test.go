@@ -44,7 +44,7 @@ func database(t testing.TB) (string, *pgxpool.Pool) {
 // empty makes the tables as they were at first.
 func empty(ctx context.Context, t fatal, pool *pgxpool.Pool) {
 	t.Helper()
-	const all = "truncate users, topics, audiences, periods, notifications, audience_targets, user_targets, inbox, marks, tallies, changes, retractions, preferences, clock, projections restart identity"
+	const all = "truncate projections, users, topics, audiences, periods, notifications, audience_targets, user_targets, inbox, marks, tallies, changes, retractions, preferences, clock"
 	if _, err := pool.Exec(ctx, all); err != nil {
 		t.Fatal(err)
 	}

@@ -99,8 +99,12 @@ create table notifications (
     link               text        not null,
     published_at       timestamptz not null,
     expires_at         timestamptz,
-    retracted_position bigint      check (retracted_position > position)
+    retracted_position bigint      check (retracted_position > position),
+    cleaned            boolean     not null default false -- hidden for long, and its stored rows are deleted
 );
+-- Those that may have rows to delete one day.
+create index notifications_uncleaned on notifications (position)
+    where not cleaned and (retracted_position is not null or expires_at is not null);
 -- The few that may be hidden.
 create index notifications_ends on notifications (position) where retracted_position is not null or expires_at is not null;
 

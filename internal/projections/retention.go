@@ -1,0 +1,181 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tidings-io/tidings/internal/events"
+)
+
+// DefaultKeepHistory is how far back answers about the past come from the tables
+// at least, unless a program is told otherwise.
+const DefaultKeepHistory = 7 * 24 * time.Hour
+
+const (
+	cleanEvery = time.Second // a step, so that it takes a twentieth of the time at most
+	cleanRest  = time.Minute // between two walks over everything, and after a fault
+	// cleanRows bounds a step, cleanLeast and cleanMost what it looks at; between
+	// them it looks at as much as takes neither long nor next to no time.
+	cleanRows              = 5000
+	cleanLeast, cleanMost  = 16, 4096
+	cleanShort, cleanAmple = 12 * time.Millisecond, 50 * time.Millisecond
+)
+
+// keep writes down the retention that queries go by.
+func (p *Inbox) keep(ctx context.Context, conn *pgx.Conn) error {
+	seconds, items := int64(math.Ceil(p.KeepAge.Seconds())), int64(p.KeepItems)
+	var (
+		oldSeconds, oldItems int64
+		cleaned              bool
+	)
+	if err := one(ctx, conn, sqlRetentionRead, []any{inboxName}, &oldSeconds, &oldItems, &cleaned); err != nil {
+		return fmt.Errorf("read the retention: %w", err)
+	}
+	if seconds == oldSeconds && items == oldItems {
+		return nil
+	}
+	if cleaned {
+		p.logger.Warn("the retention has changed after rows were deleted by the old one: a rebuild brings back what the new one shows",
+			"keep_age", p.KeepAge, "keep_items", items)
+	}
+	if err := exec(ctx, conn, sqlRetentionKeep, inboxName, seconds, items); err != nil {
+		return fmt.Errorf("write down the retention: %w", err)
+	}
+	return nil
+}
+
+// cleaner deletes what retention, expiry and retraction have hidden for longer
+// than history, in small steps between batches: two walks, over the users and over
+// the notifications that end. No answer of today or of the last history changes by
+// it; older ones come from the log.
+type cleaner struct {
+	history time.Duration
+	rows    int64 // a step deletes at most; 0 means cleanRows
+	due     time.Time
+	users   walk
+	ended   walk
+	turn    bool // whose turn it is: that of ended
+}
+
+// walk goes through a table in the order of its key, again and again.
+type walk struct {
+	after int64
+	look  int // how many rows the next step looks at
+	rest  time.Time
+}
+
+// step makes one step if it is due, and returns how many rows that deleted.
+func (c *cleaner) step(ctx context.Context, w *writer, now time.Time) (rows int64, err error) {
+	if now.Before(c.due) || w.clock.Events == 0 {
+		return 0, nil
+	}
+	c.due = now.Add(cleanEvery)
+	c.turn = !c.turn
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	defer func() {
+		if err != nil {
+			c.due = now.Add(cleanRest)
+			err = errors.Join(fmt.Errorf("delete what is hidden: %w", err), w.rollback(ctx))
+		}
+	}()
+	if c.rows == 0 {
+		c.rows = cleanRows
+	}
+	b, err := w.hidden(ctx, now.Add(-c.history))
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case c.turn && b.keepItems == 0 && now.After(c.ended.rest):
+		rows, err = c.ended.step(ctx, w, now, sqlCleanEnded, c.rows, b.settled, b.since)
+	case !c.turn && (b.aged > 0 || b.keepItems > 0) && now.After(c.users.rest):
+		rows, err = c.users.step(ctx, w, now, sqlCleanUsers, c.rows, b.aged, b.keepItems, b.settled)
+	}
+	if err == nil {
+		err = w.cleaned(ctx, b, rows)
+	}
+	return rows, err
+}
+
+// clean makes a step that is due. A fault of it must not keep events from being
+// applied: one of the database will show there as well.
+func (p *Inbox) clean(ctx context.Context, w *writer, c *cleaner) {
+	rows, err := c.step(ctx, w, time.Now())
+	p.metrics.cleaned.WithLabelValues(inboxName).Add(float64(rows))
+	if err != nil && ctx.Err() == nil {
+		p.logger.Warn("what is hidden stays in the tables for now", "error", err)
+	}
+}
+
+// bounds say what has been hidden for long: see retention_bounds.sql.
+type bounds struct {
+	since         time.Time
+	settled, aged int64
+	keepItems     int64
+	completeFrom  int64
+}
+
+// hidden begins a transaction that nobody else can write beside.
+func (w *writer) hidden(ctx context.Context, since time.Time) (b bounds, err error) {
+	var batch pgx.Batch
+	batch.Queue("begin")
+	batch.Queue(sqlCheckpointLock, inboxName).QueryRow(w.fence)
+	batch.Queue(sqlRetentionBounds, inboxName, since).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&b.since, &b.settled, &b.aged, &b.keepItems, &b.completeFrom)
+	})
+	return b, w.conn.SendBatch(ctx, &batch).Close()
+}
+
+// cleaned ends it, and notes how far back the tables are complete if they no
+// longer are.
+func (w *writer) cleaned(ctx context.Context, b bounds, rows int64) error {
+	var batch pgx.Batch
+	if rows > 0 {
+		batch.Queue(sqlRetentionComplete, inboxName, b.completeFrom, b.since)
+	}
+	batch.Queue("commit")
+	return w.conn.SendBatch(ctx, &batch).Close()
+}
+
+// step goes on with a walk, or stays where it is while there is more to delete.
+func (k *walk) step(ctx context.Context, w *writer, now time.Time, sql string, most int64, args ...any) (int64, error) {
+	if k.look == 0 {
+		k.look = cleanLeast
+	}
+	began := time.Now()
+	var last, seen, rows, marks int64
+	err := w.conn.QueryRow(ctx, sql, append([]any{k.after, k.look, most}, args...)...).Scan(&last, &seen, &rows, &marks)
+	if err != nil {
+		return 0, fmt.Errorf("after %d: %w", k.after, err)
+	}
+	switch took := time.Since(began); {
+	case rows >= most || marks >= most: // there is more
+	case seen < int64(k.look):
+		k.after, k.rest = 0, now.Add(cleanRest)
+	default:
+		k.after = last
+		if took < cleanShort {
+			k.look = min(2*k.look, cleanMost)
+		}
+	}
+	if time.Since(began) > cleanAmple {
+		k.look = max(k.look/2, cleanLeast)
+	}
+	return rows + marks, nil
+}
+
+// fence says whether the checkpoint is still where this writer left it.
+func (w *writer) fence(row pgx.Row) error {
+	var position int64
+	err := row.Scan(&position)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && events.Position(position) != w.position { //nolint:gosec // never negative
+		return errFenced
+	}
+	return err
+}
