@@ -32,6 +32,17 @@ type writer struct {
 	ids      ids
 	clock    inbox.Clock
 	resumed  bool // ids and clock are those of the checkpoint
+	batches  int
+}
+
+// maxPlanned is how many batches one set of plans serves.
+const maxPlanned = 1024
+
+// replan says whether plans are due to be made anew: they were made for tables as
+// large as these were then, which while they are small changes with every batch.
+func (w *writer) replan() bool {
+	n := w.batches
+	return n > 0 && (n&(n-1) == 0 || n%maxPlanned == 0)
 }
 
 // apply applies a span in as few transactions as it fits. Events that cannot be
@@ -88,6 +99,7 @@ func (w *writer) transact(ctx context.Context, s span) (n int, err error) {
 		return 0, fmt.Errorf("write the batch after %s up to %s: %w", w.position, to, err)
 	}
 	w.position, w.ids, w.clock = to, f.ids, f.clock
+	w.batches++
 	w.metrics.batchEvents.Observe(float64(n))
 	w.metrics.batchDuration.Observe(time.Since(began).Seconds())
 	w.applied(to)
@@ -102,6 +114,9 @@ func (w *writer) begin(ctx context.Context, m mentions) (known, error) {
 	var b pgx.Batch
 	b.Queue("begin")
 	b.Queue(sqlCheckpointLock, inboxName).QueryRow(w.fence)
+	if w.replan() {
+		b.Queue("discard plans")
+	}
 	if !w.resumed {
 		k.askWriter(&b)
 	}

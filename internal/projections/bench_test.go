@@ -70,9 +70,9 @@ func BenchmarkFanOut(b *testing.B) {
 		}
 		began = time.Now()
 		if _, err := conn.Exec(b.Context(), `
-			insert into inbox (user_id, position)
-			select p.user_id, t.position from unnest($1::bigint[], $2::bigint[]) as t (topic_id, position)
-			join periods p on p.topic_id = t.topic_id and p.until_position = 9223372036854775807`, ids, positions); err != nil {
+			insert into inbox (user_id, position, ends)
+			select p.user_id, t.position, false from unnest($1::bigint[], $2::bigint[]) as t (audience_id, position)
+			join periods p on p.audience_id = t.audience_id and p.until_position = 9223372036854775807`, ids, positions); err != nil {
 			b.Fatal(err)
 		}
 		bare += time.Since(began)
@@ -93,23 +93,65 @@ func publishTo(topics ...int) events.Published {
 	return p
 }
 
-// BenchmarkRebuild: a log of small fan-outs, read and decoded through the feed as
-// a rebuild does.
+// BenchmarkRebuild: logs of small fan-outs, read and decoded through the feed as a
+// rebuild does, beside decoding them alone.
 func BenchmarkRebuild(b *testing.B) {
-	log := newLog(b)
-	const topics, members = 2000, 4
-	for topic := range topics {
-		for member := range members {
-			log.append(b, events.Subscribed{
-				User:  events.User(fmt.Sprintf("u%d", (topic*7+member)%5000)),
-				Topic: events.Topic(fmt.Sprintf("t%d", topic)),
-			})
-		}
+	for name, write := range map[string]func(b testing.TB, log *testLog, n int){
+		"publishes": func(b testing.TB, log *testLog, n int) { log.append(b, publishTo(n%rebuildTopics)) },
+		"mixed":     appendMixed,
+	} {
+		b.Run(name, func(b *testing.B) {
+			log := newLog(b)
+			for topic := range rebuildTopics {
+				for member := range 4 {
+					log.append(b, events.Subscribed{
+						User:  events.User(fmt.Sprintf("u%d", (topic*7+member)%5000)),
+						Topic: events.Topic(fmt.Sprintf("t%d", topic)),
+					})
+				}
+			}
+			for n := range 40_000 {
+				write(b, log, n)
+			}
+			rebuild(b, log)
+		})
 	}
-	for n := range 40_000 {
-		log.append(b, publishTo(n%topics))
+}
+
+const rebuildTopics = 2000
+
+// appendMixed writes one event of a log as it may be: some publishes name users or
+// have several targets, some expire or are retracted, and users read what they got.
+func appendMixed(b testing.TB, log *testLog, n int) {
+	user := events.User(fmt.Sprintf("u%d", n*31%5000))
+	switch p := publishTo(n % rebuildTopics); n % 20 {
+	case 0, 1, 2:
+		log.append(b, events.ItemsRead{Items: events.Items{User: user, Through: events.Position(n * 10)}})
+	case 3, 4:
+		log.append(b, events.ItemsSeen{Items: events.Items{User: user, Through: events.Position(n * 10)}})
+	case 5:
+		log.append(b, events.SubscriptionChanged{
+			User: events.User(fmt.Sprintf("u%d", n%rebuildTopics*7%5000)), Topic: p.To[0].Topic,
+			Rules: events.Rules{Filter: "severity != 'low'"},
+		})
+	case 6, 7, 8:
+		p.To = []events.Target{{User: user}}
+		log.append(b, p)
+	case 9:
+		p.To = append(p.To, events.Target{User: user})
+		p.ExpiresAt = &epoch
+		log.append(b, p)
+	default:
+		log.append(b, p)
 	}
+}
+
+func rebuild(b *testing.B, log *testLog) {
+	b.Helper()
 	head, _ := log.Head(b.Context())
+	began := time.Now()
+	log.recorded(b)
+	decoding := time.Since(began)
 	for b.Loop() {
 		b.StopTimer()
 		p := newInbox(freshURL(b), log)
@@ -121,6 +163,40 @@ func BenchmarkRebuild(b *testing.B) {
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(len(log.stored)*b.N)/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(len(log.stored))/decoding.Seconds(), "decoded/s")
+}
+
+// BenchmarkPublishTo: one publish to a topic that is joined, by its subscribers,
+// and the same while its topic has a filter that half of them share.
+func BenchmarkPublishTo(b *testing.B) {
+	for _, subscribers := range []int{1_000, 10_000, 1_000_000} {
+		b.Run(fmt.Sprint(subscribers), func(b *testing.B) {
+			conn := fresh(b)
+			w := newWriter(b, conn, 500)
+			at := events.Position(0)
+			apply := func(e events.Event) {
+				at++
+				if err := w.apply(b.Context(), spanOf([]events.Recorded{{Position: at, At: epoch, Event: e}})); err != nil {
+					b.Fatal(err)
+				}
+			}
+			apply(events.Subscribed{User: "ann", Topic: "t0"})
+			for _, sql := range []string{
+				`insert into users (user_id, name) select g, 'u' || g from generate_series(2, $1::int) g`,
+				`insert into periods (topic_id, user_id, from_position, since_position, audience_id, min_severity, muted)
+				select 1, g, 1, 1, 1, 0, false from generate_series(2, $1::int) g`,
+				`update audiences set subscribers = $1::int`,
+				`update topics set subscribers = $1::int`,
+			} {
+				if _, err := conn.Exec(b.Context(), sql, subscribers); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				apply(publishTo(0))
+			}
+		})
+	}
 }
 
 // BenchmarkOneByOne: a transaction per event, as under a light load.

@@ -13,23 +13,29 @@ with visited as materialized (
     limit $2
 ), hidden as materialized (
     select i.user_id, i.position
-    from visited v
+    from (select position from visited where ended) v
     cross join lateral (
         select u.user_id
         from user_targets u
         where u.position = v.position
         union
         select p.user_id
-        from audience_targets t
-        join periods p on p.audience_id = t.audience_id
-                      and p.until_position > t.position
-                      and p.from_position < t.position
-        where t.position = v.position
-          and t.stored
+        from (
+            select t.audience_id, t.stored from audience_targets t where t.position = v.position offset 0
+        ) t
+        cross join lateral (
+            select p.user_id
+            from periods p
+            where p.audience_id = t.audience_id
+              and p.until_position > v.position
+              and p.from_position < v.position
+            offset 0
+        ) p
+        where t.stored
     ) r
-    join inbox i on i.user_id = r.user_id
-                and i.position = v.position
-    where v.ended
+    cross join lateral (
+        select i.user_id, i.position from inbox i where i.user_id = r.user_id and i.position = v.position offset 0
+    ) i
     limit $3
 ), deleted as (
     delete from inbox i

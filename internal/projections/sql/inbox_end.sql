@@ -2,17 +2,28 @@
 update inbox i
 set ends = true
 from (
-    select u.user_id, u.position
+    select m.user_id, r.position
     from unnest($1::bigint[]) as r (position)
-    join user_targets u on u.position = r.position
-    union
-    select p.user_id, t.position
-    from unnest($1::bigint[]) as r (position)
-    join audience_targets t on t.position = r.position
-                           and t.stored
-    join periods p on p.audience_id = t.audience_id
-                  and p.until_position > t.position
-                  and p.from_position < t.position
+    cross join lateral (
+        select u.user_id
+        from user_targets u
+        where u.position = r.position
+        union
+        select p.user_id
+        from (
+            select t.audience_id, t.stored from audience_targets t where t.position = r.position offset 0
+        ) as t
+        cross join lateral (
+            select p.user_id
+            from periods p
+            where p.audience_id = t.audience_id
+              and p.until_position > r.position
+              and p.from_position < r.position
+            offset 0
+        ) as p
+        where t.stored
+        offset 0
+    ) as m
 ) as h
 where i.user_id = h.user_id
   and i.position = h.position

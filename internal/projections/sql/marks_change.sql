@@ -3,12 +3,19 @@
 -- retracted by then. Each change is about one mark: the last one wins, a repeat
 -- of it changes nothing. A row comes into being with the first mark set and stays.
 -- The tallies follow by what became of each changed mark.
+--
+-- "offset 0" keeps every step a probe of one index, driven by the batch: with a plan
+-- made while tables were small the planner goes through whole indexes instead.
 with named as (
     select o.user_id, n.position, o.position as at_position, o.change, o.at, n.retracted_position
     from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::uuid[])
         as o (user_id, position, change, at, id)
-    join notifications n on n.id = o.id
-                        and n.position < o.position
+    cross join lateral (
+        select n.position, n.severity, n.retracted_position
+        from notifications n
+        where n.id = o.id
+        offset 0
+    ) as n
     cross join lateral (
         select
         from inbox i
@@ -16,8 +23,12 @@ with named as (
           and i.position = n.position
         union all
         select
-        from audience_targets t
-        join audiences a on a.audience_id = t.audience_id
+        from (
+            select t.audience_id, t.stored from audience_targets t where t.position = n.position offset 0
+        ) as t
+        cross join lateral (
+            select a.topic_id from audiences a where a.audience_id = t.audience_id offset 0
+        ) as a
         cross join lateral (
             select p.audience_id, p.floor
             from periods p
@@ -25,14 +36,14 @@ with named as (
               and p.user_id = o.user_id
               and p.from_position < n.position
               and p.until_position > n.position
-            offset 0 -- by the user, never by the audience
+            offset 0
         ) as p
-        where t.position = n.position
-          and not t.stored
+        where not t.stored
           and p.audience_id = t.audience_id
           and p.floor <= n.severity
         limit 1
     ) as member
+    where n.position < o.position
 ),
 swept as (
     select o.user_id, n.position, o.position as at_position, o.change, o.at, n.retracted_position
@@ -46,18 +57,28 @@ swept as (
           and i.position <= o.upto
         union
         select t.position
-        from periods p
-        join audience_targets t on t.audience_id = p.audience_id
-                               and not t.stored
-                               and t.position > p.from_position
-                               and t.position < p.until_position
-        join notifications j on j.position = t.position
-                            and j.severity >= p.floor
-        where p.user_id = o.user_id
-          and t.position > o.above
-          and t.position <= o.upto
+        from (
+            select p.audience_id, p.from_position, p.until_position, p.floor
+            from periods p
+            where p.user_id = o.user_id
+            offset 0
+        ) as p
+        cross join lateral (
+            select t.position
+            from audience_targets t
+            where t.audience_id = p.audience_id
+              and not t.stored
+              and t.position > greatest(p.from_position, o.above)
+              and t.position < least(p.until_position, o.upto + 1)
+            offset 0
+        ) as t
+        where p.floor = 0
+           or p.floor <= (select j.severity from notifications j where j.position = t.position)
+        offset 0
     ) as member
-    join notifications n on n.position = member.position
+    cross join lateral (
+        select n.position, n.retracted_position from notifications n where n.position = member.position offset 0
+    ) as n
 ),
 touched as (
     select user_id, position, at_position, change, at
@@ -73,8 +94,9 @@ standing as (
            m.user_id is not null as marked, m.seen_at, m.read_at, m.archived_at,
            min(t.at_position) filter (where t.change = 'delete') over item as deleted_position
     from touched t
-    left join marks m on m.user_id = t.user_id
-                     and m.position = t.position
+    left join lateral (
+        select m.* from marks m where m.user_id = t.user_id and m.position = t.position offset 0
+    ) as m on true
     where m.deleted_at is null
     window item as (partition by t.user_id, t.position)
 ),
@@ -136,7 +158,9 @@ counted as (
 insert into tallies (user_id, away, read, seen)
 select c.user_id, coalesce(t.away, 0) + c.away, coalesce(t.read, 0) + c.read, coalesce(t.seen, 0) + c.seen
 from counted c
-left join tallies t on t.user_id = c.user_id
+left join lateral (
+    select t.away, t.read, t.seen from tallies t where t.user_id = c.user_id offset 0
+) as t on true
 on conflict (user_id) do update
 set away = excluded.away,
     read = excluded.read,
