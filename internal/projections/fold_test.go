@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/tidings-io/tidings/internal/events"
@@ -99,5 +100,18 @@ func TestSweepsLeaveOutWhatIsCoveredAlready(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestPlansAreMadeAnewAsTablesGrow(t *testing.T) {
+	t.Parallel()
+	var got []int
+	for n := range 4000 {
+		if (&writer{batches: n}).replan() {
+			got = append(got, n)
+		}
+	}
+	if want := []int{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3072}; !slices.Equal(got, want) {
+		t.Errorf("got them after %v batches, want after %v", got, want)
 	}
 }

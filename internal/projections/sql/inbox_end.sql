@@ -2,7 +2,7 @@
 update inbox i
 set ends = true
 from (
-    select m.user_id, r.position
+    select i.ctid
     from unnest($1::bigint[]) as r (position)
     cross join lateral (
         select u.user_id
@@ -24,7 +24,13 @@ from (
         where t.stored
         offset 0
     ) as m
+    cross join lateral (
+        select i.ctid, i.ends
+        from inbox i
+        where i.user_id = m.user_id
+          and i.position = r.position
+        offset 0
+    ) as i
+    where not i.ends
 ) as h
-where i.user_id = h.user_id
-  and i.position = h.position
-  and not i.ends
+where i.ctid = h.ctid -- found already: nobody else writes
