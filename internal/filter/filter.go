@@ -12,7 +12,7 @@ const (
 	// MaxRunes is how long a filter may be.
 	MaxRunes = 2000
 	// costLimit bounds one evaluation, in the units of cel-go: about a comparison
-	// each, so that the most expensive filter takes about a millisecond.
+	// each, so that the most expensive filter takes some milliseconds.
 	costLimit = 10_000
 	// recursion bounds how deeply a filter is nested.
 	recursion = 50
@@ -32,7 +32,7 @@ func Check(text string) error {
 
 // environment is what a filter may speak of.
 var environment = sync.OnceValues(func() (*cel.Env, error) {
-	return cel.NewEnv(
+	return cel.NewEnv(append(inOrder(),
 		cel.Variable("title", cel.StringType),
 		cel.Variable("severity", cel.StringType),
 		cel.Variable("sender", cel.StringType),
@@ -40,7 +40,7 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 		cel.Variable("data", cel.MapType(cel.StringType, cel.DynType)),
 		cel.ParserRecursionLimit(recursion),
 		cel.ParserExpressionSizeLimit(MaxRunes*4), // in bytes, as UTF-8
-	)
+	)...)
 })
 
 func compile(text string) (cel.Program, error) {
@@ -55,7 +55,7 @@ func compile(text string) (cel.Program, error) {
 	if of := ast.OutputType(); !of.IsExactType(cel.BoolType) && !of.IsExactType(cel.DynType) {
 		return nil, fmt.Errorf("a filter is true or false, and this one gives %s", of)
 	}
-	program, err := env.Program(ast, cel.CostLimit(costLimit), cel.EvalOptions(cel.OptOptimize))
+	program, err := env.Program(ast, cel.CostLimit(costLimit), paid(), cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
 		return nil, err
 	}

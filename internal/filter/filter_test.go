@@ -57,6 +57,7 @@ func TestCheck(t *testing.T) {
 		`severity = 'high'`:               "Syntax error",
 		`severety == 'high'`:              "undeclared reference to 'severety'",
 		`title`:                           "true or false",
+		`title.all(c, true)`:              "the elements or keys of",
 		`body == 'x'`:                     "undeclared reference to 'body'",
 		strings.Repeat("(", 200) + "true": "recursion",
 	} {
