@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/tidings-io/tidings/internal/httpapi"
+	"github.com/tidings-io/tidings/internal/projections"
 )
 
 // APICommand is the program api.
@@ -57,19 +59,45 @@ func (f FanoutFlags) Validate() error {
 	return nil
 }
 
+// RetentionFlags say what inboxes keep.
+type RetentionFlags struct {
+	InboxKeepAge     time.Duration `help:"Hide items older than this; 0 keeps them for ever." default:"0s" env:"TIDINGS_INBOX_KEEP_AGE"`
+	InboxKeepItems   int           `help:"Hide all but the newest so many items of each user; 0 keeps all." default:"0" env:"TIDINGS_INBOX_KEEP_ITEMS"`
+	InboxKeepHistory time.Duration `help:"Delete from the tables what has been hidden for longer than this. Answers about older times are read from the log." default:"${keep_history}" env:"TIDINGS_INBOX_KEEP_HISTORY"`
+}
+
+// Validate refuses what means nothing.
+func (f RetentionFlags) Validate() error {
+	switch {
+	case f.InboxKeepAge < 0:
+		return errors.New("--inbox-keep-age must not be negative")
+	case f.InboxKeepItems < 0:
+		return errors.New("--inbox-keep-items must not be negative")
+	case f.InboxKeepHistory <= 0:
+		return errors.New("--inbox-keep-history must be more than 0")
+	default:
+		return nil
+	}
+}
+
+func (f RetentionFlags) retention() projections.Retention {
+	return projections.Retention{KeepAge: f.InboxKeepAge, KeepItems: f.InboxKeepItems, KeepHistory: f.InboxKeepHistory}
+}
+
 // ProjectorCommand is the program projector.
 type ProjectorCommand struct {
 	Config kong.ConfigFlag `help:"JSON file with values for flags; flags and environment win." placeholder:"FILE"`
 	LogFlags
 	ConnectFlags
 	FanoutFlags
+	RetentionFlags
 	Listen   string `help:"Address to serve health and metrics on." default:"127.0.0.1:8081" env:"TIDINGS_LISTEN"`
 	Insecure bool   `help:"Listen on an address that others can reach, though there is no access control." env:"TIDINGS_INSECURE"`
 }
 
 // Validate refuses an address that must not be listened on, and what means nothing.
 func (c *ProjectorCommand) Validate() error {
-	return errors.Join(c.FanoutFlags.Validate(), httpapi.CheckListen(c.Listen, c.Insecure))
+	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), httpapi.CheckListen(c.Listen, c.Insecure))
 }
 
 // Run projects until told to stop.
@@ -85,7 +113,8 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 	}
 	defer connections.Close()
 	projector := Projector{
-		Store: connections.Store, DatabaseURL: c.DatabaseURL, StoreLimit: c.FanoutStoreLimit, Logger: c.Logger(), Registry: registry,
+		Store: connections.Store, DatabaseURL: c.DatabaseURL, StoreLimit: c.FanoutStoreLimit,
+		Retention: c.retention(), Logger: c.Logger(), Registry: registry,
 	}
 	ready(listener)
 	return served(ctx, projector.Run(ctx, listener))
@@ -95,6 +124,7 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 type DevCommand struct {
 	LogFlags
 	FanoutFlags
+	RetentionFlags
 	Data        string `help:"Directory of all data, made when missing." default:"./data" env:"TIDINGS_DATA"`
 	Listen      string `help:"Address to serve HTTP on; loopback only, as there is no access control." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
 	StoreListen string `help:"Address of the embedded event store; loopback only." default:"127.0.0.1:2113" env:"TIDINGS_STORE_LISTEN"`
@@ -102,7 +132,7 @@ type DevCommand struct {
 
 // Validate refuses addresses that others can reach, and what means nothing.
 func (c *DevCommand) Validate() error {
-	return errors.Join(c.FanoutFlags.Validate(), ownMachine("--listen", c.Listen), ownMachine("--store-listen", c.StoreListen))
+	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), ownMachine("--listen", c.Listen), ownMachine("--store-listen", c.StoreListen))
 }
 
 // ownMachine refuses an address that others can reach, where nothing overrides that.
@@ -129,7 +159,7 @@ func (c *DevCommand) Run(ctx context.Context) error {
 	}
 	logger := c.Logger()
 	logger.Info("development mode: no access control, loopback only", "data", data)
-	dev := Dev{Dir: data, StoreLimit: c.FanoutStoreLimit, Logger: logger, Registry: newRegistry()}
+	dev := Dev{Dir: data, StoreLimit: c.FanoutStoreLimit, Retention: c.retention(), Logger: logger, Registry: newRegistry()}
 	return served(ctx, dev.Run(ctx, listener, storeListener, func() { ready(listener) }))
 }
 

@@ -19,6 +19,7 @@ import (
 type Dev struct {
 	Dir        string // of all data
 	StoreLimit int    // see projections.Inbox
+	Retention  projections.Retention
 	Logger     *slog.Logger
 	Registry   *prometheus.Registry
 }
@@ -61,7 +62,7 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 	}
 	defer connections.Close()
 	inbox := Projector{
-		Store: connections.Store, DatabaseURL: databaseURL, StoreLimit: d.StoreLimit, Logger: d.Logger, Registry: d.Registry,
+		Store: connections.Store, DatabaseURL: databaseURL, StoreLimit: d.StoreLimit, Retention: d.Retention, Logger: d.Logger, Registry: d.Registry,
 	}.versions()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return inbox.Run(ctx) })

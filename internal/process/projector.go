@@ -19,6 +19,7 @@ type Projector struct {
 	Store       *Store
 	DatabaseURL string
 	StoreLimit  int // see projections.Inbox
+	Retention   projections.Retention
 	Logger      *slog.Logger
 	Registry    *prometheus.Registry
 }
@@ -26,7 +27,7 @@ type Projector struct {
 func (p Projector) versions() *projections.Versions {
 	return &projections.Versions{
 		DatabaseURL: p.DatabaseURL, Source: p.Store, Orders: p.Store, StoreID: p.Store.Name, StoreLimit: p.StoreLimit,
-		BatchDelay: projections.DefaultBatchDelay, Logger: p.Logger, Metrics: projections.NewMetrics(p.Registry),
+		Retention: p.Retention, BatchDelay: projections.DefaultBatchDelay, Logger: p.Logger, Metrics: projections.NewMetrics(p.Registry),
 	}
 }
 

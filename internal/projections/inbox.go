@@ -43,13 +43,7 @@ type Inbox struct {
 	// are stored per recipient when published; above it they are joined when read.
 	// 0 stores for empty topics only. Both ways mean the same inbox.
 	StoreLimit int
-	// KeepAge and KeepItems are the retention, a rule of every query: what is older,
-	// and what is not among a user's newest items, is hidden. 0 keeps for ever.
-	KeepAge   time.Duration
-	KeepItems int
-	// KeepHistory is how far back answers about the past come from the tables at
-	// least: what has been hidden for longer is deleted. 0 means DefaultKeepHistory.
-	KeepHistory time.Duration
+	Retention
 	// BatchEvents and BatchBytes bound one batch; 0 means 2,000 events, 8 MiB.
 	BatchEvents int
 	BatchBytes  int
@@ -130,8 +124,8 @@ func (p *Inbox) prepare() (*pgx.ConnConfig, error) {
 	if p.StoreLimit < 0 {
 		return nil, fmt.Errorf("the store limit %d is negative", p.StoreLimit)
 	}
-	if p.KeepAge < 0 || p.KeepItems < 0 || p.KeepHistory < 0 {
-		return nil, fmt.Errorf("the retention of %s, %d items and a history of %s is negative", p.KeepAge, p.KeepItems, p.KeepHistory)
+	if err := p.Retention.check(); err != nil {
+		return nil, err
 	}
 	config, err := connConfig(p.DatabaseURL, p.schema)
 	if err != nil {

@@ -12,6 +12,24 @@ import (
 	"github.com/tidings-io/tidings/internal/events"
 )
 
+// Retention is what inboxes keep, a rule of every query.
+type Retention struct {
+	// KeepAge and KeepItems hide what is older, and what is not among a user's newest
+	// items. 0 keeps for ever.
+	KeepAge   time.Duration
+	KeepItems int
+	// KeepHistory is how far back answers about the past come from the tables at
+	// least: what has been hidden for longer is deleted. 0 means DefaultKeepHistory.
+	KeepHistory time.Duration
+}
+
+func (r Retention) check() error {
+	if r.KeepAge < 0 || r.KeepItems < 0 || r.KeepHistory < 0 {
+		return fmt.Errorf("the retention of %s, %d items and a history of %s is negative", r.KeepAge, r.KeepItems, r.KeepHistory)
+	}
+	return nil
+}
+
 // DefaultKeepHistory is how far back answers about the past come from the tables
 // at least, unless a program is told otherwise.
 const DefaultKeepHistory = 7 * 24 * time.Hour

@@ -29,8 +29,9 @@ type Versions struct {
 	BatchEvents int
 	BatchBytes  int
 	BatchDelay  time.Duration
-	Logger      *slog.Logger // nil logs nothing
-	Metrics     *Metrics     // nil counts for nobody
+	Retention
+	Logger  *slog.Logger // nil logs nothing
+	Metrics *Metrics     // nil counts for nobody
 
 	transform map[int]func(events.Recorded) events.Recorded // a test's change of one version's rules
 	reach     func(phase string)                            // tells a test where the leader is; nil: nobody
@@ -110,7 +111,7 @@ func (v *Versions) inbox(schema string) *Inbox {
 	return &Inbox{
 		DatabaseURL: v.DatabaseURL, Source: v.Source, StoreID: v.StoreID, StoreLimit: v.StoreLimit,
 		BatchEvents: v.BatchEvents, BatchBytes: v.BatchBytes, BatchDelay: v.BatchDelay,
-		Logger: v.Logger, Metrics: v.metrics.ofVersion(), schema: schema,
+		Retention: v.Retention, Logger: v.Logger, Metrics: v.metrics.ofVersion(), schema: schema,
 	}
 }
 
