@@ -34,6 +34,9 @@ func compare(book *inbox.Book, whole queries.Whole) []string {
 			differences = append(differences, fmt.Sprintf("%s should not be there (%s)", about, tables[about]))
 		}
 	}
+	if whole.Tally != whole.Marked {
+		differences = append(differences, fmt.Sprintf("tallies: there are marks of %+v, and the tables count %+v", whole.Marked, whole.Tally))
+	}
 	return differences
 }
 
@@ -51,7 +54,7 @@ func ofTables(w queries.Whole) statements {
 	s.periods(w.Periods)
 	s.muted(w.Muted)
 	s.items(w.Items)
-	s.counts(w.Total, w.Unread, w.Unseen)
+	s.counts(w.Counts.Total, w.Counts.Unread, w.Counts.Unseen)
 	return s
 }
 

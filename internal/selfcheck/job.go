@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/inbox"
 	"github.com/tidings-io/tidings/internal/queries"
@@ -24,8 +26,8 @@ type Log interface {
 
 // Tables are what is doubted.
 type Tables interface {
-	// Checkpointed is how far the tables have come.
-	Checkpointed(ctx context.Context) (events.Position, error)
+	// Checkpoint is how far the tables have come, and in which store's log.
+	Checkpoint(ctx context.Context) (at events.Position, store uuid.UUID, err error)
 	// SomeUsers are at most n users picked at random, each once.
 	SomeUsers(ctx context.Context, n int) ([]events.User, error)
 	// Whole is all that the tables say of a user's inbox, in one snapshot.
@@ -113,7 +115,7 @@ func (j Job) round(ctx context.Context) error {
 	if err != nil || len(users) == 0 {
 		return err
 	}
-	at, err := j.Tables.Checkpointed(ctx)
+	at, _, err := j.Tables.Checkpoint(ctx)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,9 @@ type tables struct {
 	picks   int
 }
 
-func (f *tables) Checkpointed(context.Context) (events.Position, error) { return f.at, f.err }
+func (f *tables) Checkpoint(context.Context) (events.Position, uuid.UUID, error) {
+	return f.at, uuid.Nil, f.err
+}
 
 func (f *tables) SomeUsers(_ context.Context, n int) ([]events.User, error) {
 	f.picks++
@@ -52,7 +54,7 @@ func (f *tables) Whole(ctx context.Context, user events.User) (queries.Whole, er
 	w := queries.Whole{
 		Position: f.at, At: now, Keep: f.keep, Periods: book.Periods(), Muted: book.Muted(), Items: book.Items(now, f.keep),
 	}
-	w.Total, w.Unread, w.Unseen = book.Counts(now, f.keep)
+	w.Counts.Total, w.Counts.Unread, w.Counts.Unseen = book.Counts(now, f.keep)
 	if user == "ann" && f.tamper != nil {
 		f.tamper(&w)
 	}
@@ -152,7 +154,8 @@ func TestEachKindOfDifferenceIsFound(t *testing.T) {
 		"a missing mark":   {func(w *queries.Whole) { w.Items[2].ReadAt = nil }, "read never"},
 		"a mark too many":  {func(w *queries.Whole) { w.Items[0].SeenAt = new(time.Now()) }, "the item at 8: the log says"},
 		"another severity": {func(w *queries.Whole) { w.Items[0].Severity = events.SeverityHigh }, "the item at 8: the log says"},
-		"a wrong tally":    {func(w *queries.Whole) { w.Unread++ }, "counts: the log says 2 in all, 1 unread, 2 unseen, the tables 2 in all, 2 unread"},
+		"a wrong tally":    {func(w *queries.Whole) { w.Counts.Unread++ }, "counts: the log says 2 in all, 1 unread, 2 unseen, the tables 2 in all, 2 unread"},
+		"a wrong sum":      {func(w *queries.Whole) { w.Tally.Seen++ }, "tallies: there are marks of"},
 		"a missing period": {func(w *queries.Whole) { w.Periods = w.Periods[1:] }, "the period of a from 1 is missing"},
 		"a wrong period":   {func(w *queries.Whole) { w.Periods[2].Muted = false }, "the period of b from 3: the log says until now, since 2, muted true"},
 		"a wrong mute":     {func(w *queries.Whole) { w.Muted = nil }, "muted topics: the log says [b], the tables []"},

@@ -1,0 +1,15 @@
+-- The checkpoint, the retention, and up to where items are too old.
+-- $1 the time of the answer
+select c.position, c.keep_seconds, c.keep_items,
+       case
+           when c.keep_seconds = 0 then 0
+           else coalesce((
+               select k.position - 1
+               from clock k
+               where k.at > $1::timestamptz - make_interval(secs => c.keep_seconds)
+               order by k.at, k.position
+               limit 1
+           ), c.position)
+       end
+from projections c
+where c.name = 'inbox';
