@@ -114,7 +114,13 @@ func (h *house) secondIsRefused(t *testing.T) {
 // killPostgres kills the server program that the process has started.
 func (h *house) killPostgres(t *testing.T) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(h.data, "postgres", "pgdata", "postmaster.pid"))
+	signalPostmaster(t, filepath.Join(h.data, "postgres"), syscall.SIGKILL)
+}
+
+// signalPostmaster sends a signal to the server program that one of ours has started in a directory.
+func signalPostmaster(t *testing.T, dir string, signal syscall.Signal) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "pgdata", "postmaster.pid"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +129,7 @@ func (h *house) killPostgres(t *testing.T) {
 	if err != nil || pid <= 1 {
 		t.Fatalf("got process id %q, %v", first, err)
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(pid, signal); err != nil {
 		t.Fatal(err)
 	}
 }

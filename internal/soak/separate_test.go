@@ -64,10 +64,10 @@ func startParts(t *testing.T) parts {
 }
 
 // program starts an API or a projector and returns its URL.
-func (p parts) program(t *testing.T, name string) (*program, string) {
+func (p parts) program(t *testing.T, name string, flags ...string) (*program, string) {
 	t.Helper()
 	listen := freeAddress(t)
-	started := start(t, name, "--eventstore-url", p.store, "--database-url", p.database, "--listen", listen)
+	started := start(t, name, append([]string{"--eventstore-url", p.store, "--database-url", p.database, "--listen", listen}, flags...)...)
 	return started, "http://" + listen
 }
 
