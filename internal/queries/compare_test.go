@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -23,21 +22,6 @@ var now = began.Add(time.Hour)
 
 // diff compares answers; an empty list is as good as none.
 func diff(got, want any) string { return gocmp.Diff(got, want, cmpopts.EquateEmpty()) }
-
-// TestAnswersAreThoseOfANaiveFold has the projection fold random logs with fan-out
-// all stored, all joined and mixed; the answers must be the same.
-func TestAnswersAreThoseOfANaiveFold(t *testing.T) {
-	t.Parallel()
-	url, pool := database(t)
-	q := queries.New(pool, queries.Options{Now: func() time.Time { return now }, Poll: time.Millisecond})
-	ctx := t.Context()
-	rapid.Check(t, func(t *rapid.T) {
-		log := drawLog(t, 90)
-		empty(ctx, t, pool)
-		project(ctx, t, url, q, log, rapid.SampledFrom([]int{never, 0, 1, 2}).Draw(t, "store limit"))
-		compare(ctx, t, q, fold(log))
-	})
-}
 
 // compare asks everything about everybody and wants the model's answers.
 func compare(ctx context.Context, t *rapid.T, q *queries.Queries, m *model) {

@@ -105,9 +105,12 @@ func drawLog(t *rapid.T, n int) []events.Recorded {
 		lapse:      func() time.Duration { return rapid.SampledFrom(lapses).Draw(t, "lapse") },
 	}
 	w.add(events.StoreNamed{StoreID: storeID})
-	for range n - rapid.IntRange(0, n).Draw(t, "fewer") {
+	least := min(n, rapid.SampledFrom([]int{0, 20, 60}).Draw(t, "least"))
+	step := rapid.Custom(func(t *rapid.T) int { // elements of a slice: what does not matter is left out
 		w.step(t)
-	}
+		return 0
+	})
+	rapid.SliceOfN(step, least, n).Draw(t, "steps")
 	return w.log
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/inbox"
 	"github.com/tidings-io/tidings/internal/postgres"
 	"github.com/tidings-io/tidings/internal/projections"
 	"github.com/tidings-io/tidings/internal/queries"
@@ -52,12 +53,12 @@ func empty(ctx context.Context, t fatal, pool *pgxpool.Pool) {
 
 // project has the inbox projection fold what it has not yet seen of a log, with
 // fan-out stored for topics of up to so many subscribers.
-func project(ctx context.Context, t fatal, url string, q *queries.Queries, log written, storeLimit int) {
+func project(ctx context.Context, t fatal, url string, q *queries.Queries, log written, storeLimit int, keep inbox.Retention) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
 	defer stop()
 	projector := projections.Inbox{
-		DatabaseURL: url, Source: log, StoreLimit: storeLimit,
+		DatabaseURL: url, Source: log, StoreLimit: storeLimit, KeepAge: keep.Age, KeepItems: keep.Items,
 		StoreID: func(context.Context) (uuid.UUID, error) { return storeID, nil },
 	}
 	ran := make(chan error, 1)
@@ -91,6 +92,17 @@ func (l written) Subscribe(ctx context.Context, after events.Position) iter.Seq2
 // Head is the position of the last event.
 func (l written) Head(context.Context) (events.Position, error) {
 	return l[len(l)-1].Position, nil
+}
+
+// ReadAll yields what the filter picks after a position.
+func (l written) ReadAll(_ context.Context, after events.Position, f events.Filter) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		for _, r := range l {
+			if s := stored(r); r.Position > after && f.Match(s) && !yield(s, nil) {
+				return
+			}
+		}
+	}
 }
 
 // stored is an event in the form the store keeps it in.

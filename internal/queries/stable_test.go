@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/inbox"
 	"github.com/tidings-io/tidings/internal/queries"
 )
 
@@ -28,7 +29,7 @@ func TestPagesAreStableWhileMoreArrives(t *testing.T) {
 				To:             []events.Target{{Topic: "builds"}}, Content: events.Content{Title: "done"},
 			})
 		}
-		project(t.Context(), t, url, q, w.log, len(w.log)%2) // joined and stored in turn
+		project(t.Context(), t, url, q, w.log, len(w.log)%2, inbox.Retention{}) // joined and stored in turn
 	}
 	arrive(10)
 	want := fold(w.log).inbox(queries.InboxQuery{User: "alice"}, now)

@@ -1,7 +1,7 @@
 -- What a user did to items up to a position, oldest first, with the positions of the
 -- items that were named.
 -- $1 the user, $2 up to this position
-select 0::bigint, c.position, c.at, c.change, c.through,
+select c.position, c.at, c.change, c.through,
        array(
            select n.position
            from unnest(c.ids) named (id)

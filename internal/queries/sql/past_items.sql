@@ -67,7 +67,7 @@ with
     where p.user_id = (select user_id from reader)
       and not p.muted
 )
-select 0::bigint, position
+select position
 from (
     select position from stored
     union
