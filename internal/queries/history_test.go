@@ -21,9 +21,11 @@ var soak = flag.Bool("soak", false, "fold thousands of random histories instead 
 
 // history is a log and how the projection came to fold it.
 type history struct {
-	log    written
-	keep   inbox.Retention
-	stages []stage
+	log  written
+	keep inbox.Retention
+	// deletes is after how long the projection deletes what is hidden.
+	deletes time.Duration
+	stages  []stage
 }
 
 // stage is one run of the projection: it folds up to an event, with fan-out stored
@@ -36,7 +38,7 @@ type stage struct {
 // String is one event a line, with what was done between them.
 func (h history) String() string {
 	var lines strings.Builder
-	fmt.Fprintf(&lines, "keep %s and %d items\n", h.keep.Age, h.keep.Items)
+	fmt.Fprintf(&lines, "keep %s and %d items, delete after %s\n", h.keep.Age, h.keep.Items, h.deletes)
 	for i, r := range h.log {
 		for _, s := range h.stages {
 			if s.events == i {
@@ -50,8 +52,9 @@ func (h history) String() string {
 
 func drawHistory(t *rapid.T) history {
 	h := history{log: drawLog(t, 90)}
-	h.keep.Age = rapid.SampledFrom([]time.Duration{0, 0, time.Hour, time.Hour - 10*time.Second}).Draw(t, "keep age")
-	h.keep.Items = rapid.SampledFrom([]int{0, 0, 3, 1000}).Draw(t, "keep items")
+	h.keep.Age = rapid.SampledFrom([]time.Duration{0, 0, 0, time.Second, 3 * time.Second, time.Hour - time.Second, time.Hour - 4*time.Second}).Draw(t, "keep age")
+	h.keep.Items = rapid.SampledFrom([]int{0, 0, 1, 3, 1000}).Draw(t, "keep items")
+	h.deletes = rapid.SampledFrom([]time.Duration{100 * 365 * 24 * time.Hour, time.Millisecond}).Draw(t, "deletes")
 	for range rapid.IntRange(0, 2).Draw(t, "cuts") {
 		h.stages = append(h.stages, stage{events: rapid.IntRange(1, len(h.log)).Draw(t, "cut")})
 	}
@@ -98,15 +101,19 @@ func (h history) check(t *rapid.T, url string, pool *pgxpool.Pool) {
 		if s.rebuild {
 			empty(ctx, t, pool)
 		}
-		project(ctx, t, url, q, h.log[:s.events], s.storeLimit, h.keep)
+		project(ctx, t, url, q, h.log[:s.events], s.storeLimit, h.keep, h.deletes)
 	}
 	m := h.model(len(h.log))
 	compare(ctx, t, q, m)
 	asked := drawPast(t, h.log)
 	h.comparePast(ctx, t, q, asked)
-	// the same from the log
-	if _, err := pool.Exec(ctx, "update projections set complete_from = 9223372036854775807"); err != nil {
-		t.Fatal(err)
+	// the same from the log: the tables no longer tell
+	for _, sql := range []string{
+		"update projections set complete_from = 9223372036854775807", "truncate inbox, changes, notifications, audience_targets",
+	} {
+		if _, err := pool.Exec(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
 	}
 	h.comparePast(ctx, t, q, asked)
 }
@@ -120,7 +127,7 @@ func (h history) model(events int) *model {
 
 // drawPast are some moments of a log.
 func drawPast(t *rapid.T, log written) (asked []queries.AsOf) {
-	for range 3 {
+	for range 4 {
 		asked = append(asked, queries.AsOf{Position: events.Position(rapid.Uint64Range(1, uint64(log[len(log)-1].Position)).Draw(t, "as of"))})
 		at := rapid.SampledFrom(log).Draw(t, "at").At.Add(rapid.SampledFrom([]time.Duration{-time.Microsecond, 0, 400 * time.Millisecond}).Draw(t, "off"))
 		asked = append(asked, queries.AsOf{Time: at})

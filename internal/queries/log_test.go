@@ -115,16 +115,16 @@ func drawLog(t *rapid.T, n int) []events.Recorded {
 }
 
 func (w *writer) step(t *rapid.T) {
-	switch rapid.IntRange(0, 12).Draw(t, "kind") {
+	switch rapid.IntRange(0, 17).Draw(t, "kind") {
 	case 0, 1, 2:
 		w.subscription(t)
-	case 12:
+	case 3:
 		w.mute(t)
-	case 3, 4, 5, 6:
+	case 4, 5, 6, 7, 8, 9:
 		w.publish(t)
-	case 7:
+	case 10, 11:
 		w.retract(t)
-	case 8:
+	case 12:
 		w.add(events.TopicDescribed{
 			Topic:       rapid.SampledFrom(topics).Draw(t, "topic"),
 			Description: rapid.SampledFrom([]string{"", "what is built", "été"}).Draw(t, "description"),
@@ -175,7 +175,7 @@ func (w *writer) publish(t *rapid.T) {
 	to := rapid.Permutation(everybody).Draw(t, "to")[:rapid.IntRange(1, 4).Draw(t, "targets")]
 	n := len(w.log)
 	p := events.Published{
-		NotificationID: uuid.NewSHA1(uuid.Nil, fmt.Append(nil, "notification", n)),
+		NotificationID: notificationID(n),
 		To:             to, Severity: drawSeverity(t),
 		Content: events.Content{Title: fmt.Sprintf("title %d", n)},
 	}
@@ -183,14 +183,19 @@ func (w *writer) publish(t *rapid.T) {
 		p.Sender, p.Content.Body, p.Content.Link = "ci", "a body", "https://example.org/"
 		p.Content.Data = json.RawMessage(`{"n":1,"of":["été"]}`)
 	}
-	if rapid.IntRange(0, 4).Draw(t, "expires") == 0 {
-		at := began.Add(rapid.SampledFrom([]time.Duration{-time.Hour, 0, 5 * time.Second, 20 * time.Second, time.Hour, 2 * time.Hour}).Draw(t, "expiry"))
+	if rapid.IntRange(0, 3).Draw(t, "expires") == 0 {
+		at := rapid.SampledFrom([]time.Time{began.Add(time.Hour), began.Add(2 * time.Hour), began, w.at, w.at.Add(time.Millisecond), w.at.Add(900 * time.Millisecond), w.at.Add(3 * time.Second)}).Draw(t, "expiry")
 		p.ExpiresAt = &at
 	}
 	w.live = append(w.live, events.Retracted{
 		NotificationID: p.NotificationID, PublishedPosition: w.add(p).Position, To: p.To, Severity: p.Severity,
 	})
 	w.ids = append(w.ids, p.NotificationID)
+}
+
+// notificationID is that of the notification which is the nth event.
+func notificationID(n int) uuid.UUID {
+	return uuid.NewSHA1(uuid.Nil, fmt.Append(nil, "notification", n))
 }
 
 func (w *writer) retract(t *rapid.T) {
@@ -206,9 +211,9 @@ func (w *writer) mark(t *rapid.T) {
 	items := events.Items{User: rapid.SampledFrom(users).Draw(t, "user")}
 	last := w.log[len(w.log)-1].Position
 	if rapid.IntRange(0, 3).Draw(t, "through") == 0 {
-		items.Through = events.Position(rapid.Uint64Range(1, uint64(last)+20).Draw(t, "through position"))
+		items.Through = rapid.SampledFrom([]events.Position{last, last + 40, max(1, last/2)}).Draw(t, "through position")
 	} else {
-		ids := append([]uuid.UUID{uuid.NewSHA1(uuid.Nil, []byte("never published"))}, w.ids...)
+		ids := append([]uuid.UUID{notificationID(len(w.log) + 2)}, w.ids...) // one that may come later
 		items.IDs = rapid.SliceOfNDistinct(rapid.SampledFrom(ids), 1, min(3, len(ids)), rapid.ID).Draw(t, "ids")
 	}
 	w.add(rapid.SampledFrom([]events.Event{

@@ -53,12 +53,12 @@ func empty(ctx context.Context, t fatal, pool *pgxpool.Pool) {
 
 // project has the inbox projection fold what it has not yet seen of a log, with
 // fan-out stored for topics of up to so many subscribers.
-func project(ctx context.Context, t fatal, url string, q *queries.Queries, log written, storeLimit int, keep inbox.Retention) {
+func project(ctx context.Context, t fatal, url string, q *queries.Queries, log written, storeLimit int, keep inbox.Retention, history time.Duration) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
 	defer stop()
 	projector := projections.Inbox{
-		DatabaseURL: url, Source: log, StoreLimit: storeLimit, KeepAge: keep.Age, KeepItems: keep.Items,
+		DatabaseURL: url, Source: log, StoreLimit: storeLimit, KeepAge: keep.Age, KeepItems: keep.Items, KeepHistory: history,
 		StoreID: func(context.Context) (uuid.UUID, error) { return storeID, nil },
 	}
 	ran := make(chan error, 1)

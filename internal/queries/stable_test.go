@@ -29,7 +29,7 @@ func TestPagesAreStableWhileMoreArrives(t *testing.T) {
 				To:             []events.Target{{Topic: "builds"}}, Content: events.Content{Title: "done"},
 			})
 		}
-		project(t.Context(), t, url, q, w.log, len(w.log)%2, inbox.Retention{}) // joined and stored in turn
+		project(t.Context(), t, url, q, w.log, len(w.log)%2, inbox.Retention{}, 0) // joined and stored in turn
 	}
 	arrive(10)
 	want := fold(w.log).inbox(queries.InboxQuery{User: "alice"}, now)
