@@ -88,6 +88,8 @@ func stream(e events.Event) events.StreamName {
 		return events.NotificationStream(e.NotificationID)
 	case events.TopicDescribed:
 		return events.TopicStream(e.Topic)
+	case events.EventSkipped:
+		return events.ProjectionStream(e.Projection)
 	case events.PreferencesSet:
 		return events.ContactStream(e.User)
 	case events.InboxEvent:

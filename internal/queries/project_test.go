@@ -58,7 +58,7 @@ func project(ctx context.Context, t fatal, url string, q *queries.Queries, log w
 	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
 	defer stop()
 	projector := projections.Inbox{
-		DatabaseURL: url, Source: log, StoreLimit: storeLimit, KeepAge: keep.Age, KeepItems: keep.Items, KeepHistory: history,
+		DatabaseURL: url, Source: log, StoreLimit: storeLimit, Retention: projections.Retention{KeepAge: keep.Age, KeepItems: keep.Items, KeepHistory: history},
 		StoreID: func(context.Context) (uuid.UUID, error) { return storeID, nil },
 	}
 	ran := make(chan error, 1)
