@@ -91,13 +91,14 @@ type ProjectorCommand struct {
 	ConnectFlags
 	FanoutFlags
 	RetentionFlags
+	SelfCheckFlags
 	Listen   string `help:"Address to serve health and metrics on." default:"127.0.0.1:8081" env:"TIDINGS_LISTEN"`
 	Insecure bool   `help:"Listen on an address that others can reach, though there is no access control." env:"TIDINGS_INSECURE"`
 }
 
 // Validate refuses an address that must not be listened on, and what means nothing.
 func (c *ProjectorCommand) Validate() error {
-	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), httpapi.CheckListen(c.Listen, c.Insecure))
+	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), httpapi.CheckListen(c.Listen, c.Insecure))
 }
 
 // Run projects until told to stop.
@@ -114,7 +115,8 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 	defer connections.Close()
 	projector := Projector{
 		Store: connections.Store, DatabaseURL: c.DatabaseURL, StoreLimit: c.FanoutStoreLimit,
-		Retention: c.retention(), Logger: c.Logger(), Registry: registry,
+		Retention: c.retention(), Pool: connections.Pool, SelfCheckEvery: c.SelfCheckEvery,
+		Logger: c.Logger(), Registry: registry,
 	}
 	ready(listener)
 	return served(ctx, projector.Run(ctx, listener))
@@ -125,6 +127,7 @@ type DevCommand struct {
 	LogFlags
 	FanoutFlags
 	RetentionFlags
+	SelfCheckFlags
 	Data        string `help:"Directory of all data, made when missing." default:"./data" env:"TIDINGS_DATA"`
 	Listen      string `help:"Address to serve HTTP on; loopback only, as there is no access control." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
 	StoreListen string `help:"Address of the embedded event store; loopback only." default:"127.0.0.1:2113" env:"TIDINGS_STORE_LISTEN"`
@@ -132,7 +135,7 @@ type DevCommand struct {
 
 // Validate refuses addresses that others can reach, and what means nothing.
 func (c *DevCommand) Validate() error {
-	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), ownMachine("--listen", c.Listen), ownMachine("--store-listen", c.StoreListen))
+	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), ownMachine("--listen", c.Listen), ownMachine("--store-listen", c.StoreListen))
 }
 
 // ownMachine refuses an address that others can reach, where nothing overrides that.
@@ -159,7 +162,10 @@ func (c *DevCommand) Run(ctx context.Context) error {
 	}
 	logger := c.Logger()
 	logger.Info("development mode: no access control, loopback only", "data", data)
-	dev := Dev{Dir: data, StoreLimit: c.FanoutStoreLimit, Retention: c.retention(), Logger: logger, Registry: newRegistry()}
+	dev := Dev{
+		Dir: data, StoreLimit: c.FanoutStoreLimit, Retention: c.retention(), SelfCheckEvery: c.SelfCheckEvery,
+		Logger: logger, Registry: newRegistry(),
+	}
 	return served(ctx, dev.Run(ctx, listener, storeListener, func() { ready(listener) }))
 }
 

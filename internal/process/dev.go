@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -17,11 +18,12 @@ import (
 // Dev is everything in one process: node, Postgres, projector and API, joined
 // as they are on many machines.
 type Dev struct {
-	Dir        string // of all data
-	StoreLimit int    // see projections.Inbox
-	Retention  projections.Retention
-	Logger     *slog.Logger
-	Registry   *prometheus.Registry
+	Dir            string // of all data
+	StoreLimit     int    // see projections.Inbox
+	Retention      projections.Retention
+	SelfCheckEvery time.Duration // see Projector
+	Logger         *slog.Logger
+	Registry       *prometheus.Registry
 }
 
 // Run serves until ctx ends: HTTP on one listener, the event store's protocol on
@@ -61,11 +63,14 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 		return errors.Join(err, listener.Close())
 	}
 	defer connections.Close()
-	inbox := Projector{
-		Store: connections.Store, DatabaseURL: databaseURL, StoreLimit: d.StoreLimit, Retention: d.Retention, Logger: d.Logger, Registry: d.Registry,
-	}.versions()
+	projector := Projector{
+		Store: connections.Store, DatabaseURL: databaseURL, StoreLimit: d.StoreLimit, Retention: d.Retention,
+		Pool: connections.Pool, SelfCheckEvery: d.SelfCheckEvery, Logger: d.Logger, Registry: d.Registry,
+	}
+	inbox := projector.versions()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return inbox.Run(ctx) })
+	g.Go(func() error { return projector.selfCheck(ctx, inbox) })
 	g.Go(func() error {
 		if !until(ctx, func() error { return settled(inbox) }) {
 			return listener.Close()

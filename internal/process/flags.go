@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/tidings-io/tidings/internal/projections"
+	"github.com/tidings-io/tidings/internal/selfcheck"
 )
 
 // LogFlags say what is logged, to standard error.
@@ -56,7 +57,10 @@ func Main(cli any, name, description string, args []string, stderr io.Writer) in
 
 	parser, err := kong.New(cli, kong.Name(name), kong.Description(description), kong.UsageOnError(),
 		kong.Configuration(kong.JSON), kong.Help(help), kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
-		kong.Vars{"store_limit": strconv.Itoa(projections.DefaultStoreLimit), "keep_history": projections.DefaultKeepHistory.String()}, kong.Writers(os.Stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.Vars{
+			"store_limit": strconv.Itoa(projections.DefaultStoreLimit), "keep_history": projections.DefaultKeepHistory.String(),
+			"self_check_every": selfcheck.DefaultEvery.String(),
+		}, kong.Writers(os.Stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		panic(err) // a mistake in the grammar
 	}

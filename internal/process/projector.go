@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
@@ -20,8 +21,11 @@ type Projector struct {
 	DatabaseURL string
 	StoreLimit  int // see projections.Inbox
 	Retention   projections.Retention
-	Logger      *slog.Logger
-	Registry    *prometheus.Registry
+	// Pool is what the self-check reads by, every SelfCheckEvery; 0 checks nothing.
+	Pool           *pgxpool.Pool
+	SelfCheckEvery time.Duration
+	Logger         *slog.Logger
+	Registry       *prometheus.Registry
 }
 
 func (p Projector) versions() *projections.Versions {
@@ -42,6 +46,7 @@ func (p Projector) Run(ctx context.Context, listener net.Listener) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return inbox.Run(ctx) })
+	g.Go(func() error { return p.selfCheck(ctx, inbox) })
 	g.Go(func() error { return httpapi.Serve(ctx, listener, health, nil, p.Logger) })
 	return g.Wait()
 }
