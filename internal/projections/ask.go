@@ -127,7 +127,7 @@ func (k *known) period(row pgx.Rows) error {
 	p.user, p.audience = k.users[of.user], a.topic.audiences[a.filter]
 	if k.open[of] == nil {
 		k.open[of] = &p
-		k.note(of, p.muted)
+		k.note(of, &p)
 	}
 	return nil
 }

@@ -215,3 +215,50 @@ func BenchmarkOneByOne(b *testing.B) {
 		apply(publishTo(0))
 	}
 }
+
+// BenchmarkClean: steps that delete what retention or expiry hid, among a million
+// rows of 2,000 users.
+func BenchmarkClean(b *testing.B) {
+	for name, keep := range map[string]string{
+		"by age":   `update projections set keep_seconds = 1`,
+		"by count": `update projections set keep_items = 200`,
+		"ended":    `update notifications set expires_at = '2000-01-01'`,
+		"nothing":  `update projections set keep_seconds = 1e9`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			conn := fresh(b)
+			w := newWriter(b, conn, DefaultStoreLimit)
+			var log []events.Recorded
+			add := func(e events.Event) {
+				n := len(log) + 1
+				log = append(log, events.Recorded{Position: events.Position(n), At: epoch.Add(time.Duration(n) * time.Second), Event: e})
+			}
+			for user := range 2000 {
+				add(events.Subscribed{User: events.User(fmt.Sprintf("u%d", user)), Topic: events.Topic(fmt.Sprintf("t%d", user%2))})
+			}
+			for n := range 1000 {
+				add(publishTo(n % 2))
+			}
+			if err := w.apply(b.Context(), spanOf(log)); err != nil {
+				b.Fatal(err)
+			}
+			for _, sql := range []string{keep, "analyze"} {
+				if _, err := conn.Exec(b.Context(), sql); err != nil {
+					b.Fatal(err)
+				}
+			}
+			c, deleted, longest := cleaner{}, int64(0), time.Duration(0)
+			for b.Loop() {
+				c.due = time.Time{}
+				began := time.Now()
+				rows, err := c.step(b.Context(), w, log[len(log)-1].At)
+				if err != nil {
+					b.Fatal(err)
+				}
+				deleted, longest = deleted+rows, max(longest, time.Since(began))
+			}
+			b.ReportMetric(float64(deleted)/float64(b.N), "rows/step")
+			b.ReportMetric(float64(longest.Milliseconds()), "ms-longest")
+		})
+	}
+}

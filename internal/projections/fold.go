@@ -117,13 +117,12 @@ func (f *fold) unsubscribed(at int64, e events.Unsubscribed) error {
 	f.join(p.audience, -1)
 	f.close(p, at)
 	delete(f.known.open, pair{e.Topic, e.User})
-	f.known.note(pair{e.Topic, e.User}, false)
 	return nil
 }
 
 func (f *fold) open(of pair, p *period) {
 	f.known.open[of] = p
-	f.known.note(of, p.muted)
+	f.known.note(of, p)
 	f.rows.opened = append(f.rows.opened, p)
 }
 

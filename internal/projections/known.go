@@ -66,16 +66,15 @@ func newKnown() known {
 	}
 }
 
-// note keeps mutes: which topics that a user is subscribed to are muted.
-func (k *known) note(of pair, muted bool) {
-	switch topics := k.mutes[of.user]; {
-	case !muted:
-		delete(topics, of.topic)
-	case topics == nil:
-		k.mutes[of.user] = set[events.Topic]{of.topic: {}}
-	default:
-		topics.add(of.topic)
+// note keeps mutes: topics of a user that may have an open period that is muted.
+func (k *known) note(of pair, p *period) {
+	if !p.muted {
+		return
 	}
+	if k.mutes[of.user] == nil {
+		k.mutes[of.user] = set[events.Topic]{}
+	}
+	k.mutes[of.user].add(of.topic)
 }
 
 // mentions is what a batch speaks about, each once.

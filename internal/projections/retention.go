@@ -37,10 +37,10 @@ const DefaultKeepHistory = 7 * 24 * time.Hour
 const (
 	cleanEvery = time.Second // a step, so that it takes a twentieth of the time at most
 	cleanRest  = time.Minute // between two walks over everything, and after a fault
-	// cleanRows bounds a step, cleanLeast and cleanMost what it looks at; between
-	// them it looks at as much as takes neither long nor next to no time.
-	cleanRows              = 5000
-	cleanLeast, cleanMost  = 16, 4096
+	// A step deletes from cleanFew to cleanRows, and looks at up to cleanMost users or
+	// notifications: as much as takes neither long nor next to no time.
+	cleanFew, cleanRows    = 1000, 5000
+	cleanMost              = 4096
 	cleanShort, cleanAmple = 12 * time.Millisecond, 50 * time.Millisecond
 )
 
@@ -83,7 +83,8 @@ type cleaner struct {
 // walk goes through a table in the order of its key, again and again.
 type walk struct {
 	after int64
-	look  int // how many rows the next step looks at
+	look  int   // how many rows the next step looks at
+	most  int64 // and how many it deletes
 	rest  time.Time
 }
 
@@ -164,28 +165,33 @@ func (w *writer) cleaned(ctx context.Context, b bounds, rows int64) error {
 // step goes on with a walk, or stays where it is while there is more to delete.
 func (k *walk) step(ctx context.Context, w *writer, now time.Time, sql string, most int64, args ...any) (int64, error) {
 	if k.look == 0 {
-		k.look = cleanLeast
+		k.look, k.most = 1, most
 	}
 	began := time.Now()
 	var last, seen, rows, marks int64
-	err := w.conn.QueryRow(ctx, sql, append([]any{k.after, k.look, most}, args...)...).Scan(&last, &seen, &rows, &marks)
+	err := w.conn.QueryRow(ctx, sql, append([]any{k.after, k.look, k.most}, args...)...).Scan(&last, &seen, &rows, &marks)
 	if err != nil {
 		return 0, fmt.Errorf("after %d: %w", k.after, err)
 	}
-	switch took := time.Since(began); {
-	case rows >= most || marks >= most: // there is more
+	switch {
+	case rows >= k.most || marks >= k.most: // there is more
 	case seen < int64(k.look):
 		k.after, k.rest = 0, now.Add(cleanRest)
 	default:
 		k.after = last
-		if took < cleanShort {
-			k.look = min(2*k.look, cleanMost)
-		}
 	}
-	if time.Since(began) > cleanAmple {
-		k.look = max(k.look/2, cleanLeast)
-	}
+	k.adapt(time.Since(began), most)
 	return rows + marks, nil
+}
+
+// adapt has the next step do more or less.
+func (k *walk) adapt(took time.Duration, most int64) {
+	switch {
+	case took > cleanAmple:
+		k.look, k.most = max(k.look/2, 1), max(k.most/2, min(most, cleanFew))
+	case took < cleanShort:
+		k.look, k.most = min(2*k.look, cleanMost), min(2*k.most, most)
+	}
 }
 
 // fence says whether the checkpoint is still where this writer left it.
