@@ -319,6 +319,10 @@ func (d *demanding) Subscribers(_ context.Context, _ events.Topic, _ int, _ stri
 	return queries.Page[queries.Subscriber]{}, nil
 }
 
+func (*demanding) Explain(context.Context, uuid.UUID, events.User) (queries.Explanation, error) {
+	return queries.Explanation{}, errAway
+}
+
 func (d *demanding) Preferences(_ context.Context, _ events.User, at ...queries.AtLeast) (queries.Preferences, error) {
 	d.demands = append(d.demands, at...)
 	return queries.Preferences{}, nil

@@ -82,7 +82,7 @@ type conversation struct {
 
 var (
 	randomID = regexp.MustCompile(`[0-9a-f]{8}-0000-[48]000-8000-000000000[0-9a-f]{3}`)
-	someTime = regexp.MustCompile(`"20[0-2]\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"`)
+	someTime = regexp.MustCompile(`("| at )20[0-2]\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 )
 
 // shown are the headers that a conversation shows.
@@ -179,7 +179,7 @@ func (c *conversation) normal(text string) string {
 		c.ids = append(c.ids, id)
 		return placeholder(len(c.ids) - 1)
 	})
-	return someTime.ReplaceAllString(text, `"<time>"`)
+	return someTime.ReplaceAllString(text, `${1}<time>`)
 }
 
 func placeholder(i int) string { return fmt.Sprintf("<id-%d>", i+1) }

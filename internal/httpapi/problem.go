@@ -33,6 +33,7 @@ const (
 	codeOutcomeUnknown   = "outcome_unknown"
 	codeDatabaseAway     = "database_unavailable"
 	codeNotYetProjected  = "not_yet_projected"
+	codeTooFarBack       = "too_far_back"
 
 	codeProjectionNotFound = "projection_not_found"
 	codeNoReport           = "no_report"
@@ -142,6 +143,11 @@ var kinds = map[string]kind{
 		status: http.StatusServiceUnavailable, title: "The read model is not there yet", retryAfter: time.Second,
 		meaning: "The read model did not reach the position asked for in time. Try again.",
 	},
+	codeTooFarBack: {
+		status: http.StatusUnprocessableEntity, title: "That is too far back to be read in time",
+		meaning: "The tables no longer reach back to this as_of, and more of the log would have to be read than there is time for: " +
+			"ask for a later moment, or read the audit trail.",
+	},
 }
 
 // Problem is the body of every error, as RFC 9457 has it.
@@ -222,6 +228,8 @@ func problemOf(err error) Problem {
 		p = Problem{Code: found.code, Detail: found.detail, Errors: found.flaws}
 	case errors.As(err, &refusal):
 		p = Problem{Code: refusal.Code, Detail: refusal.Detail}
+	case errors.Is(err, queries.ErrAhead):
+		return problemOf(flaw("as_of", "has not come yet: give a time that has passed, or a position up to the head of the log"))
 	case errors.Is(err, queries.ErrBadCursor):
 		return problemOf(flaw("cursor", "is not a next_cursor of this list"))
 	default:
@@ -254,6 +262,8 @@ func codeOf(err error) string {
 		return codeTooLarge
 	case errors.Is(err, events.ErrStreamDeleted):
 		return codeStreamDeleted
+	case errors.Is(err, queries.ErrTooFar):
+		return codeTooFarBack
 	case errors.Is(err, queries.ErrNotYetProjected):
 		return codeNotYetProjected
 	case errors.Is(err, queries.ErrUnavailable):

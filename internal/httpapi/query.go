@@ -31,6 +31,7 @@ type ask struct {
 
 	values url.Values
 	atMost int
+	past   bool // as_of was read
 }
 
 // ask reads a query string. Parameters nobody asks for are ignored.
@@ -46,11 +47,16 @@ func (a *api) ask(r *http.Request) (*ask, error) {
 			}
 		}
 	}
-	q := &ask{values: values, atMost: maxPage}
-	if values.Has("as_of") { // must not be ignored: the answer would be of another time than was asked for
-		q.flaw("as_of", "is not supported yet: answers are as of now")
+	return &ask{values: values, atMost: maxPage}, nil
+}
+
+// err is nil when nothing is wrong. An as_of that nobody has read must not be
+// ignored: the answer would be of another time than was asked for.
+func (q *ask) err() error {
+	if q.values.Has("as_of") && !q.past {
+		q.flaw("as_of", "is not known here, where answers are as of now: an inbox and its counts can be asked for as they were")
 	}
-	return q, nil
+	return q.fields.err()
 }
 
 // limit is the size of a page.
@@ -138,6 +144,7 @@ func (a *api) inbox(ctx context.Context, r *http.Request, q *ask, at queries.AtL
 	page := queries.InboxQuery{
 		User: q.user(r), Limit: q.limit(defaultPage), Cursor: q.values.Get("cursor"),
 		State: q.state(), Topic: q.topicFilter(), Severity: q.severityFilter(),
+		AsOf: q.asOf(), Counts: q.flag("counts"),
 	}
 	if err := a.readyFor(ctx, q, at); err != nil {
 		return nil, err
@@ -166,11 +173,11 @@ func (q *ask) severityFilter() *events.Severity {
 }
 
 func (a *api) counts(ctx context.Context, r *http.Request, q *ask, at queries.AtLeast) (any, error) {
-	user := q.user(r)
+	user, asOf := q.user(r), q.asOf()
 	if err := a.readyFor(ctx, q, at); err != nil {
 		return nil, err
 	}
-	return a.reads.Counts(ctx, user, queries.AsOf{}, at)
+	return a.reads.Counts(ctx, user, asOf, at)
 }
 
 func (a *api) subscriptions(ctx context.Context, r *http.Request, q *ask, at queries.AtLeast) (any, error) {

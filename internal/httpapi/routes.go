@@ -184,6 +184,7 @@ func (a *api) commandRoutes() []route {
 func (a *api) queryRoutes(c Config) []route {
 	cursor := param{name: "cursor", like: "", doc: "The next_cursor of the page before."}
 	limit := param{name: "limit", like: 0, doc: "How many items a page has at most: 1 to 100, by default 50."}
+	asOf := param{name: "as_of", like: "", doc: "A position or a time (RFC 3339): the answer is what this question would have been answered then."}
 	return []route{
 		{
 			method: http.MethodGet, pattern: "/v1/users/{user}/inbox", id: "inbox", group: groupInbox, reads: true,
@@ -193,13 +194,16 @@ func (a *api) queryRoutes(c Config) []route {
 				{name: "state", like: "", doc: "Archived items appear under archived alone.", enum: []string{"all", "unread", "read", "archived"}},
 				{name: "topic", like: "", doc: "Only items addressed to this topic."},
 				{name: "severity", like: "", doc: "Only items of this severity.", enum: severityNames},
+				asOf, {name: "counts", like: false, doc: "Whether the counts of the whole inbox come along, of the same snapshot."},
 			},
-			answers: map[int]any{http.StatusOK: queries.InboxPage{}},
-			serve:   a.query(a.inbox),
+			problems: []string{codeTooFarBack, codeStoreUnavailable},
+			answers:  map[int]any{http.StatusOK: queries.InboxPage{}},
+			serve:    a.query(a.inbox),
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/users/{user}/inbox/counts", id: "counts", group: groupInbox, reads: true,
 			summary: "How much is in a user's inbox, exactly; archived items left out",
+			params:  []param{asOf}, problems: []string{codeTooFarBack, codeStoreUnavailable},
 			answers: map[int]any{http.StatusOK: queries.Counts{}},
 			serve:   a.query(a.counts),
 		},
@@ -251,6 +255,13 @@ func (a *api) queryRoutes(c Config) []route {
 			summary: "One notification; its recipients are counted when asked",
 			answers: map[int]any{http.StatusOK: queries.Notification{}}, problems: []string{commands.CodeNotFound},
 			serve: a.query(a.notification),
+		},
+		{
+			method: http.MethodGet, pattern: "/v1/notifications/{id}/explain", id: "explain", group: groupNotifications, reads: true,
+			summary: "Why a user did or did not get a notification: the events that decided, in order",
+			params:  []param{{name: "user", like: "", doc: "Whom to explain it of."}},
+			answers: map[int]any{http.StatusOK: queries.Explanation{}}, problems: []string{commands.CodeNotFound, codeStoreUnavailable},
+			serve: a.query(a.explain),
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/audit/events", id: "auditEvents", group: "Audit",

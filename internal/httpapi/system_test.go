@@ -71,8 +71,8 @@ func serveAll(t *testing.T, c httpapi.Config) *system {
 		t.Fatalf("connect: %v", err)
 	}
 	t.Cleanup(pool.Close)
-	reads := queries.New(pool, queries.Options{})
 	store := &memory.Store{}
+	reads := queries.New(pool, queries.Options{Log: store, Streams: store})
 	name(t, store)
 	hub := &live.Hub{Source: store, History: reads.Snapshot, Start: func(ctx context.Context) (events.Position, error) {
 		at, _, err := reads.Checkpoint(ctx)
@@ -189,6 +189,10 @@ func (away) Counts(context.Context, events.User, queries.AsOf, ...queries.AtLeas
 
 func (away) Subscriptions(context.Context, events.User, int, string, ...queries.AtLeast) (queries.Page[queries.Subscription], error) {
 	return queries.Page[queries.Subscription]{}, errAway
+}
+
+func (away) Explain(context.Context, uuid.UUID, events.User) (queries.Explanation, error) {
+	return queries.Explanation{}, errAway
 }
 
 func (away) Preferences(context.Context, events.User, ...queries.AtLeast) (queries.Preferences, error) {

@@ -1,0 +1,33 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/tidings-io/tidings/internal/commands"
+	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/queries"
+)
+
+func (a *api) explain(ctx context.Context, r *http.Request, q *ask, at queries.AtLeast) (any, error) {
+	id, user := q.notificationID(r), q.whom()
+	if err := a.readyFor(ctx, q, at); err != nil {
+		return nil, err
+	}
+	explanation, err := a.reads.Explain(ctx, id, user)
+	return explanation, orNotFound(err, commands.CodeNotFound)
+}
+
+// whom reads the parameter user, which must be there.
+func (q *ask) whom() events.User {
+	text := q.values.Get("user")
+	if text == "" {
+		q.flaw("user", "is missing: explain to whom")
+		return ""
+	}
+	user, err := events.ParseUser(text)
+	if err != nil {
+		q.flaw("user", "%s", err)
+	}
+	return user
+}
