@@ -51,7 +51,7 @@ var costly = regexp.MustCompile(`Seq Scan on (\w+)|Materialize`)
 // arguments and, once a statement has been used a few times, for any.
 func TestNoStatementReadsAWholeTable(t *testing.T) {
 	t.Parallel()
-	conn := volume(t)
+	conn := volume(t, "testdata/volume.sql")
 	for name := range statements(t) {
 		for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 			plan := explain(t, conn, name, mode)
@@ -67,8 +67,8 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 	}
 }
 
-// volume is a connection to a database with rows enough for a planner.
-func volume(t testing.TB) *pgx.Conn {
+// volume is a connection to a database with rows enough for a planner, of a file.
+func volume(t testing.TB, file string) *pgx.Conn {
 	t.Helper()
 	url := postgres.Fresh(t)
 	if err := projections.Migrate(t.Context(), url); err != nil {
@@ -79,11 +79,14 @@ func volume(t testing.TB) *pgx.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
-	fill, err := os.ReadFile("testdata/volume.sql")
+	fill, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := conn.Exec(t.Context(), string(fill)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), "vacuum"); err != nil { // as the server does by itself
 		t.Fatal(err)
 	}
 	return conn

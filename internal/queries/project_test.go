@@ -112,7 +112,7 @@ func stored(r events.Recorded) events.Stored {
 		panic(err)
 	}
 	return events.Stored{
-		ID: r.ID, Stream: r.Stream, Revision: r.Revision, Position: r.Position, At: r.At,
+		ID: r.ID, Stream: r.Stream, Revision: r.Revision, Position: r.Position, At: r.At.Add(700 * time.Nanosecond), // stores are finer than tables
 		Type: p.Type, Data: p.Data, Metadata: p.Metadata,
 	}
 }
