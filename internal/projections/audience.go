@@ -52,12 +52,11 @@ func (f *fold) join(a *audience, n int64) {
 // reached are the audiences of a topic that a notification reaches: whoever has
 // no filter, always, and those with subscribers whose filter lets it through.
 func (f *fold) reached(t *topic, candidate *filter.Candidate) []*audience {
-	all := append(f.reachedNow[:0], f.audience(t, ""))
+	f.reachedNow = append(f.reachedNow[:0], f.audience(t, ""))
 	for text, a := range t.audiences {
 		if text != "" && a.subscribers > 0 && candidate.Matches(text, events.Topic(t.name)) {
-			all = append(all, a)
+			f.reachedNow = append(f.reachedNow, a)
 		}
 	}
-	f.reachedNow = all
-	return all
+	return f.reachedNow
 }

@@ -85,7 +85,7 @@ func seePlans(t *testing.T, conn *pgx.Conn, state string) {
 func wholeIndex(plan string) string {
 	lines := strings.Split(plan, "\n")
 	for i, line := range lines {
-		if found := indexScan.FindStringSubmatch(line); found != nil && !slices.Contains([]string{"topics", "audiences", "preferences"}, found[1]) &&
+		if found := indexScan.FindStringSubmatch(line); len(found) == 2 && !slices.Contains([]string{"topics", "audiences", "preferences"}, found[1]) &&
 			(i+1 == len(lines) || !strings.Contains(lines[i+1], "Index Cond")) {
 			return strings.TrimSpace(line)
 		}
