@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tidings-io/tidings/internal/inbox"
@@ -89,7 +88,7 @@ func queueNotifications(b *pgx.Batch, ns []notificationRow) {
 	}
 	b.Queue(sqlNotificationsAdd,
 		column(ns, func(n notificationRow) int64 { return n.position }),
-		column(ns, func(n notificationRow) uuid.UUID { return n.NotificationID }),
+		column(ns, func(n notificationRow) [16]byte { return n.NotificationID }),
 		column(ns, func(n notificationRow) string { return targetLines(n.To) }),
 		column(ns, func(n notificationRow) int16 { return int16(n.Severity) }),
 		column(ns, func(n notificationRow) string { return text(n.Content.Title) }),
@@ -167,7 +166,7 @@ func queueMarks(b *pgx.Batch, named []namedItem, swept []sweep) {
 		column(named, func(n namedItem) int64 { return n.position }),
 		column(named, func(n namedItem) string { return n.change }),
 		column(named, func(n namedItem) time.Time { return n.at }),
-		column(named, func(n namedItem) uuid.UUID { return n.id }),
+		column(named, func(n namedItem) [16]byte { return n.id }),
 		column(swept, func(s sweep) int64 { return s.user.id }),
 		column(swept, func(s sweep) int64 { return s.position }),
 		column(swept, func(s sweep) string { return s.change }),
