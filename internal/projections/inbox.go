@@ -21,8 +21,8 @@ const inboxName = "inbox"
 
 // What programs use unless they are told otherwise.
 const (
-	// DefaultStoreLimit is how many subscribers a topic has at most for its
-	// notifications to be stored per recipient.
+	// DefaultStoreLimit is how many subscribers with the same filter a topic has at
+	// most for what reaches them to be stored per recipient.
 	DefaultStoreLimit = 1000
 	// DefaultBatchDelay spares Postgres a transaction per event under a steady load.
 	DefaultBatchDelay = 10 * time.Millisecond
@@ -39,9 +39,9 @@ type Inbox struct {
 	Source      Source
 	// StoreID asks whose log Source is: what its StoreNamed says.
 	StoreID func(context.Context) (uuid.UUID, error)
-	// StoreLimit is the number of subscribers up to which a topic's notifications
+	// StoreLimit is the number of subscribers up to which notifications to an audience
 	// are stored per recipient when published; above it they are joined when read.
-	// 0 stores for empty topics only. Both ways mean the same inbox.
+	// 0 stores for empty ones only. Both ways mean the same inbox.
 	StoreLimit int
 	Retention
 	// BatchEvents and BatchBytes bound one batch; 0 means 2,000 events, 8 MiB.

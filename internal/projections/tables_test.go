@@ -68,6 +68,8 @@ var tables = []struct{ name, query string }{
 	{"audiences", `select concat_ws(' ', t.name, nullif(filter, ''), a.subscribers, case when live <> (a.subscribers > 0)
 		or digest <> case filter when '' then '' else sha256(convert_to(filter, 'UTF8')) end then 'wrong' end)
 		from audiences a join topics t using (topic_id)`},
+	{"ids", `select concat_ws(' ', 'user', name, user_id) from users union all select concat_ws(' ', 'topic', name, topic_id) from topics
+		union all select concat_ws(' ', 'audience', name, filter, audience_id) from audiences join topics using (topic_id)`},
 	{"periods", `select concat_ws(' ', t.name, u.name, from_position,
 		replace(until_position::text, '9223372036854775807', '-'), since_position, min_severity, nullif(a.filter, ''), case when muted then 'muted' end)
 		from periods p join topics t using (topic_id) join users u using (user_id) join audiences a using (audience_id, topic_id)`},
