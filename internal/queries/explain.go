@@ -63,7 +63,7 @@ type ExplainState struct {
 	ExpiresAt   *time.Time `json:"expires_at,omitempty"`
 	Retracted   bool       `json:"retracted"`
 	Expired     bool       `json:"expired"`
-	Retained    bool       `json:"retained"` // false: retention hides it
+	Retained    *bool      `json:"retained,omitempty"` // false: retention hides it; absent where the tables do not say
 }
 
 // Explain says why a user did or did not get a notification. The answer is read from
@@ -75,5 +75,25 @@ func (q *Queries) Explain(ctx context.Context, id uuid.UUID, user events.User) (
 	if err := x.read(ctx); err != nil {
 		return Explanation{}, fmt.Errorf("explain notification %s to %s: %w", id, user, err)
 	}
+	if x.received() {
+		x.retained = q.retained(ctx, user, x.publish.Position, x.now)
+	}
 	return x.explanation(), nil
+}
+
+var retainedSQL = statement("retained")
+
+// retained asks the tables whether retention shows what is at a position; nil where
+// they cannot say, or have not passed it.
+func (q *Queries) retained(ctx context.Context, user events.User, at events.Position, now time.Time) *bool {
+	if q.pool == nil {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, q.timeout)
+	defer cancel()
+	var retained *bool
+	if err := q.pool.QueryRow(limited, retainedSQL, string(user), now, uint64(forEver), uint64(at)).Scan(&retained); err != nil {
+		return nil
+	}
+	return retained
 }

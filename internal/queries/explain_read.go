@@ -19,6 +19,7 @@ type explainer struct {
 	streams Streams
 	now     time.Time
 
+	retained  *bool                               // see ExplainState
 	skipped   map[events.Position]events.Recorded // what operators had passed over, by whose order
 	publish   events.Recorded
 	published events.Published

@@ -400,8 +400,7 @@ func TestExplanationInFull(t *testing.T) {
   "read_at": "2026-03-01T12:00:03Z",
   "retracted_at": "2026-03-01T12:00:04Z",
   "retracted": true,
-  "expired": false,
-  "retained": true
+  "expired": false
  }
 }`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
@@ -581,4 +580,38 @@ func (d *drawn) publish() events.Event {
 	}
 	d.ids = append(d.ids, p.NotificationID)
 	return p
+}
+
+// TestExplainTellsOfRetention: only the tables know what they are kept by.
+func TestExplainTellsOfRetention(t *testing.T) {
+	t.Parallel()
+	url, pool := database(t)
+	newer := notice("user:alice")
+	newer.NotificationID = uuid.New()
+	l := tell(notice("user:alice"), newer)
+	var log written
+	for _, s := range l.log {
+		r, err := events.Decode(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log = append(log, r)
+	}
+	q := queries.New(pool, queries.Options{Streams: l})
+	project(t.Context(), t, url, q, log, never, inbox.Retention{}, 0)
+	for keep, want := range map[int]bool{0: true, 1: false, 2: true} {
+		if _, err := pool.Exec(t.Context(), "update projections set keep_items = $1", keep); err != nil {
+			t.Fatal(err)
+		}
+		e, err := q.Explain(t.Context(), noticeID, "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.State.Retained == nil || *e.State.Retained != want {
+			t.Errorf("keeping %d: retained is %v, want %v", keep, e.State.Retained, want)
+		}
+		if hidden := strings.Contains(e.Verdict, "retention hides it"); hidden == want {
+			t.Errorf("keeping %d: %s", keep, e.Verdict)
+		}
+	}
 }

@@ -89,7 +89,7 @@ func (x *explainer) state(steps *[]ExplainStep) ExplainState {
 	state := ExplainState{
 		SeenAt: marks.SeenAt, ReadAt: marks.ReadAt, ArchivedAt: marks.ArchivedAt, DeletedAt: marks.DeletedAt,
 		ExpiresAt: x.published.ExpiresAt, Expired: x.published.ExpiresAt != nil && !x.published.ExpiresAt.After(x.now),
-		Retained: true,
+		Retained: x.retained,
 	}
 	if x.retracted != nil {
 		state.Retracted, state.RetractedAt = true, &x.retracted.At
@@ -173,7 +173,7 @@ func since(s ExplainState) string {
 		return "; it was retracted at " + at(s.RetractedAt)
 	case s.Expired:
 		return "; it expired at " + at(s.ExpiresAt)
-	case !s.Retained:
+	case s.Retained != nil && !*s.Retained:
 		return "; retention hides it by now"
 	case s.ArchivedAt != nil:
 		return ", and archived it at " + at(s.ArchivedAt)

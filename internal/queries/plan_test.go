@@ -34,10 +34,15 @@ var plans = map[string]string{
 	"preferences":       `'u1'`,
 	"recipients":        `'6f1c7b52-8a0e-4d0b-9d6f-0f5b8c1f7a11'`,
 	"retractions_after": `'u1', 1999000, 101`,
+	"retained":          `'u1', now(), 9223372036854775807, 5000`,
+	"some_users":        `100`,
 	"subscribers":       `'t1', 'u7', 101`,
 	"subscriptions":     `'u1', '', 101`,
 	"topic":             `'t1'`,
 	"topics":            `'', 11`,
+	"whole_items":       `'u1'`,
+	"whole_state":       `now()`,
+	"whole_tallies":     `'u1'`,
 }
 
 // unplanned are the statements about a single row, or about the few of the registry.
