@@ -34,7 +34,7 @@ func TestLiveAndTheTablesSayTheSame(t *testing.T) {
 		store: &memory.Store{}, gone: map[uuid.UUID]bool{}, active: map[events.StreamName]bool{},
 	}
 	name(t, h.store)
-	hub, reads := readers(t, h.store)
+	hub, reads := readers(t, h.store, projections.Retention{})
 	for i := range 6 {
 		h.users = append(h.users, events.User(fmt.Sprintf("u%d", i)))
 	}
@@ -62,9 +62,56 @@ func TestLiveAndTheTablesSayTheSame(t *testing.T) {
 	}
 }
 
+// TestResumingFromLongAgo: the id is older than a retraction, an expiry, and what is
+// kept; what is left of all that comes once, in order.
+func TestResumingFromLongAgo(t *testing.T) {
+	t.Parallel()
+	h := history{store: &memory.Store{}, gone: map[uuid.UUID]bool{}}
+	name(t, h.store)
+	hub, reads := readers(t, h.store, projections.Retention{KeepItems: 4})
+	past := time.Now().Add(-time.Minute)
+	publish := func(id byte, expires *time.Time) (retraction events.Retracted) {
+		p := events.Published{
+			NotificationID: uuid.UUID{15: id}, To: []events.Target{{User: "ann"}}, Content: events.Content{Title: "t"}, ExpiresAt: expires,
+		}
+		at := h.append(t, p, events.NotificationStream(p.NotificationID))
+		return events.Retracted{NotificationID: p.NotificationID, PublishedPosition: at, To: p.To}
+	}
+	publish(1, nil)                                                                                                          // 2: no longer kept
+	retracted := publish(2, nil)                                                                                             // 3
+	publish(3, &past)                                                                                                        // 4
+	publish(4, nil)                                                                                                          // 5
+	h.append(t, retracted, events.NotificationStream(retracted.NotificationID))                                              // 6
+	h.append(t, events.ItemsRead{Items: events.Items{User: "ann", Through: 5}}, events.InboxStream("ann"))                   // 7
+	h.append(t, events.ItemsDeleted{Items: events.Items{User: "ann", IDs: []uuid.UUID{{15: 9}}}}, events.InboxStream("ann")) // 8
+	publish(5, nil)                                                                                                          // 9
+	waiting, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := reads.WaitFor(waiting, 9); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for f := follow(t, hub, "ann"); ; {
+		frames, err := f.Next(t.Context(), 300*time.Millisecond)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, frame := range frames {
+			got = append(got, fmt.Sprintf("%s %s", frame.Position, frame.Event))
+		}
+		if len(frames) == 0 {
+			break
+		}
+	}
+	want := []string{"5 message", "6 retracted", "7 state", "8 state", "9 message"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 // readers are a hub and queries over a real projection, some of whose topics are
 // stored and some joined.
-func readers(t *testing.T, store *memory.Store) (*live.Hub, *queries.Queries) {
+func readers(t *testing.T, store *memory.Store, keep projections.Retention) (*live.Hub, *queries.Queries) {
 	t.Helper()
 	url := postgres.Fresh(t)
 	if err := projections.Migrate(t.Context(), url); err != nil {
@@ -80,10 +127,11 @@ func readers(t *testing.T, store *memory.Store) (*live.Hub, *queries.Queries) {
 		at, _, err := reads.Checkpoint(ctx)
 		return at, err
 	}}
-	run(t, (&projections.Inbox{
-		DatabaseURL: url, Source: store, StoreLimit: 2,
+	projector := &projections.Inbox{
+		DatabaseURL: url, Source: store, StoreLimit: 2, Retention: keep,
 		StoreID: func(context.Context) (uuid.UUID, error) { return storeID, nil },
-	}).Run)
+	}
+	run(t, projector.Run)
 	run(t, hub.Run)
 	run(t, reads.Run)
 	return hub, reads
