@@ -18,7 +18,8 @@ type bench struct {
 	Rate    int           `help:"Publishes a second." default:"500"`
 	Readers int           `help:"Connected readers, each a user of their own." default:"1000"`
 	Settle  time.Duration `help:"How long messages may be on their way after the last publish." default:"10s"`
-	Only    []string      `help:"Scenarios, in this order, instead of all: import, stream, append, grpc, read, open, slow, idle." enum:"import,stream,append,grpc,read,open,slow,idle"`
+	Members int           `help:"Subscribers of the largest topic." default:"1000000"`
+	Only    []string      `help:"Scenarios, in this order, instead of all: import, stream, fold, answer, broadcast, append, grpc, read, open, slow, idle." enum:"import,stream,fold,answer,broadcast,append,grpc,read,open,slow,idle"`
 
 	Store storeFlags `embed:"" prefix:"store-"`
 
@@ -65,6 +66,9 @@ func (b *bench) scenarios() []scenario {
 	return []scenario{
 		{"import", b.importing},
 		{"stream", b.streaming},
+		{"fold", b.projecting},
+		{"answer", b.answering},
+		{"broadcast", b.broadcasting},
 		{"append", b.appending},
 		{"grpc", b.calling},
 		{"read", b.reading},
