@@ -95,11 +95,18 @@ func (c *cleaner) step(ctx context.Context, w *writer, now time.Time) (rows int6
 	}
 	c.due = now.Add(cleanEvery)
 	c.turn = !c.turn
+	of := &c.users
+	if c.turn {
+		of = &c.ended
+	}
+	if now.Before(of.rest) {
+		return 0, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	defer func() {
 		if err != nil {
-			c.due = now.Add(cleanRest)
+			rows, c.due = 0, now.Add(cleanRest)
 			err = errors.Join(fmt.Errorf("delete what is hidden: %w", err), w.rollback(ctx))
 		}
 	}()
@@ -111,10 +118,12 @@ func (c *cleaner) step(ctx context.Context, w *writer, now time.Time) (rows int6
 		return 0, err
 	}
 	switch {
-	case c.turn && b.keepItems == 0 && now.After(c.ended.rest):
-		rows, err = c.ended.step(ctx, w, now, sqlCleanEnded, c.rows, b.settled, b.since)
-	case !c.turn && (b.aged > 0 || b.keepItems > 0) && now.After(c.users.rest):
-		rows, err = c.users.step(ctx, w, now, sqlCleanUsers, c.rows, b.aged, b.keepItems, b.settled)
+	case c.turn && b.keepItems == 0:
+		rows, err = of.step(ctx, w, now, sqlCleanEnded, c.rows, b.settled, b.since)
+	case !c.turn && (b.aged > 0 || b.keepItems > 0):
+		rows, err = of.step(ctx, w, now, sqlCleanUsers, c.rows, b.aged, b.keepItems, b.settled)
+	default:
+		of.rest = now.Add(cleanRest) // nothing of the kind is hidden
 	}
 	if err == nil {
 		err = w.cleaned(ctx, b, rows)
