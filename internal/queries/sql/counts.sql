@@ -75,7 +75,7 @@ with
     select coalesce(max(away), 0) as away, coalesce(max(read), 0) as read, coalesce(max(seen), 0) as seen
     from tallies
     where user_id = (select user_id from reader)
-), counted as (
+), counted as materialized (
     select (
                select count(*)
                from inbox i

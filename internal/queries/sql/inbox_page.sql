@@ -7,7 +7,8 @@
 -- published to each of their topics and is joined; and, where nearly all of the
 -- newest were put away, the older stored ones with the user's marks at hand ("far").
 -- "offset 0" keeps the planner to one probe per step: it knows nothing of how much
--- one user has, and every other plan it might choose reads all of that.
+-- one user has, and every other plan it might choose reads all of that. Who has read
+-- all there is ("spent") is asked for by counting in the indexes first.
 with
 /* kept */
 , newest as materialized (
@@ -38,6 +39,30 @@ with
           and (m.deleted_at is not null or m.archived_at is not null or m.read_at is not null and $7)
         offset 0
     )
+), spent as materialized (
+    select case
+               when not $7 or above > 0 or exists (select from near) then false -- no longer in the tables, or of no use
+               else (
+                   select away + read from tallies where user_id = (select user_id from reader)
+               ) >= (
+                   select count(*) from inbox i where i.user_id = (select user_id from reader)
+               ) + (
+                   select count(*)
+                   from periods p
+                   cross join lateral (
+                       select
+                       from audience_targets t
+                       where t.audience_id = p.audience_id
+                         and not t.stored
+                         and t.position > p.from_position
+                         and t.position < p.until_position
+                       offset 0
+                   ) t
+                   where p.user_id = (select user_id from reader)
+                     and not p.muted
+               )
+           end as spent
+    from kept
 ), joined as materialized (
     select walk.position
     from periods p
@@ -71,6 +96,7 @@ with
     ) walk
     where p.user_id = (select user_id from reader)
       and not p.muted
+      and (select spent from spent) is not true
 ), found as materialized (
     select position from near
     union
@@ -92,6 +118,7 @@ with
         offset 0
     ) visible
     where (select count(*) from newest) = 2 * $5
+      and (select spent from spent) is not true
       and i.user_id = (select user_id from reader)
       and i.position < (select min(position) from newest)
       and i.position > (select position from far_above)

@@ -1,5 +1,6 @@
 -- As inbox_page.sql, for items addressed to one topic: $8 the topic. Its audience
--- without a filter is reached by all that is published to it.
+-- without a filter is reached by all that is published to it; of a topic with few
+-- notifications they are remembered, of others each item is looked up.
 with
 /* kept */
 , topic as (
@@ -7,17 +8,18 @@ with
     from topics t
     join audiences a on a.topic_id = t.topic_id and a.digest = ''
     where t.name = $8
+), few as materialized (
+    select t.position
+    from audience_targets t
+    where t.audience_id = (select audience_id from topic)
+      and t.position < $4
+      and t.position > (select above from kept)
+    order by t.position desc
+    limit 2000
 ), page as (
     (
         select i.position
         from inbox i
-        cross join lateral (
-            select
-            from audience_targets about
-            where about.audience_id = (select audience_id from topic)
-              and about.position = i.position
-            offset 0
-        ) about
         cross join lateral (
             select
             from notifications n
@@ -30,6 +32,16 @@ with
         where i.user_id = (select user_id from reader)
           and i.position < $4
           and i.position > (select above from kept)
+          and case
+                  when (select count(*) from few) < 2000 then i.position in (select position from few)
+                  else exists (
+                      select
+                      from audience_targets about
+                      where about.audience_id = (select audience_id from topic)
+                        and about.position = i.position
+                      offset 0
+                  )
+              end
           and not exists (
               select
               from marks m
@@ -50,13 +62,6 @@ with
             from audience_targets t
             cross join lateral (
                 select
-                from audience_targets about
-                where about.audience_id = (select audience_id from topic)
-                  and about.position = t.position
-                offset 0
-            ) about
-            cross join lateral (
-                select
                 from notifications n
                 where n.position = t.position
                   and n.retracted_position is null
@@ -69,6 +74,16 @@ with
               and not t.stored
               and t.position > greatest(p.from_position, (select above from kept))
               and t.position < least(p.until_position, $4)
+              and case
+                      when (select count(*) from few) < 2000 then t.position in (select position from few)
+                      else exists (
+                          select
+                          from audience_targets about
+                          where about.audience_id = (select audience_id from topic)
+                            and about.position = t.position
+                          offset 0
+                      )
+                  end
               and not exists (
                   select
                   from marks m

@@ -1,5 +1,7 @@
 -- The reader, and where retention lets their inbox begin: what is at or below
--- kept.above is hidden. Nothing is looked for while everything is kept for ever.
+-- kept.above is hidden. Nothing is looked for while everything is kept for ever. By
+-- count, that is just below the last item kept: rows below it may be gone already
+-- while their marks are not.
 -- $1 the user, $2 the time of the answer, $3 the position it is as of
 reader as (
     select user_id from users where name = $1
@@ -21,7 +23,7 @@ reader as (
     select case
                when keep_items = 0 then above
                else greatest(above, (
-                   select received.position
+                   select received.position - 1
                    from (
                        (
                            select i.position
@@ -30,7 +32,7 @@ reader as (
                              and i.position > aged.above
                              and i.position <= aged.position
                            order by i.position desc
-                           limit aged.keep_items + 1
+                           limit aged.keep_items
                        )
                        union
                        (
@@ -45,7 +47,7 @@ reader as (
                                  and t.position < least(p.until_position, aged.position + 1)
                                  and (p.floor = 0 or p.floor <= (select n.severity from notifications n where n.position = t.position))
                                order by t.position desc
-                               limit aged.keep_items + 1
+                               limit aged.keep_items
                            ) joined
                            where p.user_id = (select user_id from reader)
                              and not p.muted
@@ -53,7 +55,7 @@ reader as (
                    ) received
                    order by received.position desc
                    limit 1
-                   offset aged.keep_items
+                   offset aged.keep_items - 1
                ))
            end as above
     from aged
