@@ -82,10 +82,7 @@ func publish(n int, targets ...events.Target) events.Published {
 	return events.Published{NotificationID: nid(n), To: targets, Severity: events.SeverityNormal}
 }
 
-var (
-	toA   = events.Target{Topic: "a"}
-	toAnn = events.Target{User: "ann"}
-)
+var toAnn = events.Target{User: "ann"}
 
 // TestPeriodsOfABook pins the periods that rules, mutes and their order make.
 func TestPeriodsOfABook(t *testing.T) {

@@ -81,8 +81,7 @@ func (j Job) Run(ctx context.Context) error {
 		began := time.Now()
 		err := j.round(ctx)
 		switch {
-		case ctx.Err() != nil:
-			return nil
+		case ctx.Err() != nil: // cut short by our own end, which is no fault
 		case errors.Is(err, errNotLeading):
 		case err != nil:
 			j.Metrics.failures.Inc()
