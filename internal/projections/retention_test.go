@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -324,5 +325,44 @@ func TestCleaningIsFenced(t *testing.T) {
 	second.clock = first.clock
 	if _, err := (&cleaner{}).step(t.Context(), second, epoch); err == nil || !strings.Contains(err.Error(), errFenced.Error()) {
 		t.Errorf("got %v, want that it is fenced off", err)
+	}
+}
+
+func TestRetentionIsWrittenDownAndALooserOneIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	conn := fresh(t)
+	newWriter(t, conn, 0)
+	var said strings.Builder
+	p := &Inbox{logger: slog.New(slog.NewTextHandler(&said, nil))}
+	keep := func(age time.Duration, items int) string {
+		t.Helper()
+		p.Retention = Retention{KeepAge: age, KeepItems: items}
+		if err := p.keep(t.Context(), conn); err != nil {
+			t.Fatal(err)
+		}
+		return linesOf(t.Context(), t, conn, `select concat_ws(' ', keep_seconds, keep_items) from projections`)
+	}
+	if got := keep(1500*time.Millisecond, 3); got != "2 3" || said.Len() > 0 {
+		t.Errorf("got %s, saying %q, want 2 3, saying nothing", got, said.String())
+	}
+	if _, err := conn.Exec(t.Context(), `update projections set complete_from = 7`); err != nil {
+		t.Fatal(err)
+	}
+	if got := keep(1500*time.Millisecond, 3); got != "2 3" || said.Len() > 0 {
+		t.Errorf("the same again: got %s, saying %q, want 2 3, saying nothing", got, said.String())
+	}
+	if got := keep(0, 0); got != "0 0" || !strings.Contains(said.String(), "rebuild") {
+		t.Errorf("got %s, saying %q, want 0 0, saying that a rebuild is needed", got, said.String())
+	}
+}
+
+func TestANegativeRetentionIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, r := range []Retention{{KeepAge: -1}, {KeepItems: -1}, {KeepHistory: -1}} {
+		p := newInbox("postgres:///x", newLog(t))
+		p.Retention = r
+		if _, err := p.prepare(); err == nil {
+			t.Errorf("%+v was not refused", r)
+		}
 	}
 }
