@@ -30,7 +30,7 @@ type model struct {
 	logged *bytes.Buffer
 }
 
-func follow(t *testing.T) *model {
+func follow(t *testing.T, keep projections.Retention) *model {
 	t.Helper()
 	url := postgres.Fresh(t)
 	if err := projections.Migrate(t.Context(), url); err != nil {
@@ -46,7 +46,7 @@ func follow(t *testing.T) *model {
 		Log: m.store, Tables: m.reads, Metrics: NewMetrics(nil), Pace: 1_000_000, Logger: slog.New(slog.NewTextHandler(m.logged, nil)),
 	}.filled()
 	projector := projections.Inbox{
-		DatabaseURL: url, Source: m.store, StoreLimit: 2, StoreID: func(context.Context) (uuid.UUID, error) { return nid(0), nil },
+		DatabaseURL: url, Source: m.store, StoreLimit: 2, Retention: keep, StoreID: func(context.Context) (uuid.UUID, error) { return nid(0), nil },
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
@@ -114,7 +114,7 @@ func story() []events.Event {
 // nothing is before and after it.
 func TestTamperedTablesAreFound(t *testing.T) {
 	t.Parallel()
-	m := follow(t)
+	m := follow(t, projections.Retention{})
 	m.record(t, story()...)
 	if got := m.round(t); got != "" {
 		t.Fatalf("before anything was changed: %s", got)
@@ -189,8 +189,26 @@ func (m *model) do(t *testing.T, sql string) {
 // nothing.
 func TestNothingIsFoundWhileTheProjectionGoesOn(t *testing.T) {
 	t.Parallel()
-	m := follow(t)
+	m := follow(t, projections.Retention{})
 	m.record(t, story()...)
+	m.beside(t)
+	if got := value(t, m.job.Metrics.users); got < 16*3 {
+		t.Errorf("only %v users were checked", got)
+	}
+}
+
+// TestRetentionIsFoldedAsTheTablesGoByIt: by number and by age, while items grow too
+// old and too many.
+func TestRetentionIsFoldedAsTheTablesGoByIt(t *testing.T) {
+	t.Parallel()
+	m := follow(t, projections.Retention{KeepItems: 40, KeepAge: time.Second})
+	m.record(t, story()...)
+	m.beside(t)
+}
+
+// beside makes rounds beside a log that grows, and one after.
+func (m *model) beside(t *testing.T) {
+	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -212,9 +230,6 @@ func TestNothingIsFoundWhileTheProjectionGoesOn(t *testing.T) {
 	m.wait(t)
 	if got := m.round(t); got != "" {
 		t.Errorf("afterwards: %s", got)
-	}
-	if got := value(t, m.job.Metrics.users); got < 16*3 {
-		t.Errorf("only %v users were checked", got)
 	}
 }
 
@@ -251,7 +266,7 @@ func busy(n int) events.Event {
 // TestSomeUsersArePickedOnce: each user at most once, and all of a few in time.
 func TestSomeUsersArePickedOnce(t *testing.T) {
 	t.Parallel()
-	m := follow(t)
+	m := follow(t, projections.Retention{})
 	if users, err := m.reads.SomeUsers(t.Context(), 10); err != nil || len(users) != 0 {
 		t.Errorf("of nobody: %v, %v", users, err)
 	}
