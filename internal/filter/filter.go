@@ -77,7 +77,7 @@ func programOf(text string) (cel.Program, error) {
 	program, known := programs.kept[text]
 	programs.mu.Unlock()
 	if !known {
-		program, _ = compile(text) //nolint:errcheck // nil then, which is kept too
+		program, _ = compile(text) // nil then, which is kept too
 		programs.mu.Lock()
 		defer programs.mu.Unlock()
 		for other := range programs.kept { // some other makes room, whichever

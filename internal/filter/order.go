@@ -7,10 +7,10 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
-	"cel.dev/cel-go/interpreter"
 	"cel.dev/cel-go/parser"
 )
 
@@ -42,9 +42,9 @@ func inOrder() []cel.EnvOption {
 // paid is what sorting keys costs: a unit each, and the walk over them is paid for
 // besides.
 func paid() cel.ProgramOption {
-	return cel.CostTrackerOptions(interpreter.OverloadCostTracker(visitedMap, func(args []ref.Val, _ ref.Val) *uint64 {
+	return cel.CostTrackerOptions(cost.OverloadTracker(visitedMap, func(args []ref.Val, _ ref.Val) *uint64 {
 		return new(1 + size(args[0]))
-	}), interpreter.OverloadCostTracker(visitedList, func([]ref.Val, ref.Val) *uint64 {
+	}), cost.OverloadTracker(visitedList, func([]ref.Val, ref.Val) *uint64 {
 		return new(uint64(1))
 	}))
 }

@@ -35,7 +35,7 @@ func TestProjectorKilled(t *testing.T) { // not parallel: it starts a whole syst
 	untilReady(t, s.api, s.url)
 
 	work := startTraffic(ctx, t, s.url)
-	chance := rand.New(rand.NewPCG(work.seed, 99)) //nolint:gosec // chance that can be repeated
+	chance := rand.New(rand.NewPCG(work.seed, 99))
 	for n := range kills {
 		between(ctx, 200*time.Millisecond, 1500*time.Millisecond, chance.Int64N)
 		switch {

@@ -39,7 +39,7 @@ func rowsOf(ctx context.Context, t *testing.T, database, position string) map[st
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(ctx) //nolint:errcheck // only read from
+	defer conn.Close(ctx) // only read from
 	eventually(ctx, t, readyDeadline, "the read model comes to "+position, func() error {
 		var there bool
 		err := conn.QueryRow(ctx, "select position >= $1::text::bigint from projections", position).Scan(&there)

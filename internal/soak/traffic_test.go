@@ -41,7 +41,7 @@ func startTraffic(ctx context.Context, t *testing.T, url string) *traffic {
 	w := &traffic{url: url, seed: rand.Uint64(), stop: stop}
 	t.Logf("the traffic's seed is %d", w.seed)
 	for n := range trafficClients {
-		c := client{traffic: w, n: n, chance: rand.New(rand.NewPCG(w.seed, uint64(n)))} //nolint:gosec // chance that can be repeated
+		c := client{traffic: w, n: n, chance: rand.New(rand.NewPCG(w.seed, uint64(n)))}
 		w.clients.Go(func() {
 			for ctx.Err() == nil {
 				if err := c.step(ctx); err != nil && ctx.Err() == nil {
