@@ -196,6 +196,31 @@ func compareNotifications(ctx context.Context, t *rapid.T, q *queries.Queries, m
 	}
 }
 
+// compareExplained wants each user's having received a notification, or not, and
+// what they did to it explained.
+func compareExplained(ctx context.Context, t *rapid.T, q *queries.Queries, m *model) {
+	for _, n := range m.order {
+		user := rapid.SampledFrom(users).Draw(t, "explained to")
+		got, err := q.Explain(ctx, n.NotificationID, user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mark := n.received[user]
+		if got.Received != (mark != nil) || got.Position != n.Position {
+			t.Fatalf("%s at %s to %s: got %+v, want received %v", n.NotificationID, n.Position, user, got, mark != nil)
+		}
+		if mark == nil {
+			continue
+		}
+		if kept := got.State.Retained; kept != nil && *kept != (n.Position > m.hidden(user, now)) {
+			t.Fatalf("%s to %s: retained is %v, hidden is %s", n.NotificationID, user, *kept, m.hidden(user, now))
+		}
+		if d := diff([]*time.Time{got.State.SeenAt, got.State.ReadAt, got.State.ArchivedAt, got.State.DeletedAt}, []*time.Time{mark.seen, mark.read, mark.archived, mark.deleted}); d != "" {
+			t.Fatalf("%s to %s: got -, want +\n%s", n.NotificationID, user, d)
+		}
+	}
+}
+
 func compareTopics(ctx context.Context, t *rapid.T, q *queries.Queries, m *model) {
 	got := walk(t, m, func(limit int, cursor string) (queries.Page[queries.Topic], error) {
 		return q.Topics(ctx, limit, cursor, queries.AtLeast(m.position))

@@ -95,7 +95,7 @@ func TestAnswersAreThoseOfANaiveFold(t *testing.T) {
 
 func (h history) check(t *rapid.T, url string, pool *pgxpool.Pool) {
 	ctx := context.Background()
-	q := queries.New(pool, queries.Options{Now: func() time.Time { return now }, Poll: time.Millisecond, Log: h.log})
+	q := queries.New(pool, queries.Options{Now: func() time.Time { return now }, Poll: time.Millisecond, Log: h.log, Streams: h.log})
 	empty(ctx, t, pool)
 	for _, s := range h.stages {
 		if s.rebuild {
@@ -105,6 +105,7 @@ func (h history) check(t *rapid.T, url string, pool *pgxpool.Pool) {
 	}
 	m := h.model(len(h.log))
 	compare(ctx, t, q, m)
+	compareExplained(ctx, t, q, m)
 	asked := drawPast(t, h.log)
 	h.comparePast(ctx, t, q, asked)
 	// the same from the log: the tables no longer tell

@@ -105,6 +105,17 @@ func (l written) ReadAll(_ context.Context, after events.Position, f events.Filt
 	}
 }
 
+// Read yields a stream's events from a revision on.
+func (l written) Read(_ context.Context, stream events.StreamName, from events.Revision) iter.Seq2[events.Stored, error] {
+	return func(yield func(events.Stored, error) bool) {
+		for _, r := range l {
+			if r.Stream == stream && r.Revision >= from && !yield(stored(r), nil) {
+				return
+			}
+		}
+	}
+}
+
 // stored is an event in the form the store keeps it in.
 func stored(r events.Recorded) events.Stored {
 	p, err := events.Encode(r.Event, r.Stream, 0, r.Metadata)
