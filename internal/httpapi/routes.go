@@ -257,7 +257,7 @@ func (a *api) queryRoutes(c Config) []route {
 			serve: a.query(a.notification),
 		},
 		{
-			method: http.MethodGet, pattern: "/v1/notifications/{id}/explain", id: "explain", group: groupNotifications, reads: true,
+			method: http.MethodGet, pattern: "/v1/notifications/{id}/explain", id: "explain", group: groupNotifications,
 			summary: "Why a user did or did not get a notification: the events that decided, in order",
 			params:  []param{{name: "user", like: "", doc: "Whom to explain it of."}},
 			answers: map[int]any{http.StatusOK: queries.Explanation{}}, problems: []string{commands.CodeNotFound, codeStoreUnavailable},
