@@ -201,9 +201,16 @@ func TestNothingIsFoundWhileTheProjectionGoesOn(t *testing.T) {
 // old and too many.
 func TestRetentionIsFoldedAsTheTablesGoByIt(t *testing.T) {
 	t.Parallel()
-	m := follow(t, projections.Retention{KeepItems: 40, KeepAge: time.Second})
-	m.record(t, story()...)
-	m.beside(t)
+	for rule, keep := range map[string]projections.Retention{
+		"by number": {KeepItems: 40}, "by age": {KeepAge: time.Second}, "by both": {KeepItems: 40, KeepAge: time.Second},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			t.Parallel()
+			m := follow(t, keep)
+			m.record(t, story()...)
+			m.beside(t)
+		})
+	}
 }
 
 // beside makes rounds beside a log that grows, and one after.
