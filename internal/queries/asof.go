@@ -57,7 +57,7 @@ type ticks struct {
 
 // alone says that no event lies between the two ticks, or between the last tick and
 // the checkpoint.
-func (t ticks) alone() bool {
+func (t *ticks) alone() bool {
 	if t.before == nil {
 		return true // the clock ticks at the first event
 	}

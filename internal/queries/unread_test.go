@@ -2,6 +2,7 @@ package queries_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 func TestUnreadOfWhoHasReadNearlyAll(t *testing.T) {
 	t.Parallel()
 	named, joined := []events.Target{{User: "alice"}}, []events.Target{{Topic: "builds"}}
-	both := append(named[:1:1], joined...)
+	both := slices.Concat(named, joined)
 	cases := map[string]struct {
 		to     [][]events.Target // all of them are read
 		unread int               // but this one, from the oldest on; -1 for none
