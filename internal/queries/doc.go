@@ -7,6 +7,11 @@
 // only: the tables are the inbox projection's, and the rule that joins stored rows
 // with periods is written once per way of walking, in the statements under sql/.
 //
+// An answer as of the past is read from the same tables, by what they keep of
+// changes and periods, or folded from the log where they no longer tell. Retention
+// and expiry are rules of the answer, judged at its time: what the background has
+// deleted was hidden already.
+//
 // Lists are paged by position or name, so that what arrives meanwhile moves
 // nothing; a next cursor is given exactly when something follows.
 package queries
