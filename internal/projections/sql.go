@@ -12,6 +12,15 @@ var statements embed.FS
 var (
 	sqlLockTry = statement("lock_try")
 
+	sqlParityUsers          = statement("parity_users")
+	sqlParityDigests        = overLines("parity_digests")
+	sqlParityOrdered        = overLines("parity_ordered")
+	sqlParityClear          = statement("parity_clear")
+	sqlParityAdd            = statement("parity_add")
+	sqlParityDifferencesAdd = statement("parity_differences_add")
+	sqlParitySnapshot       = statement("parity_snapshot")
+	sqlParityJoin           = statement("parity_join")
+
 	sqlVersionsLock     = statement("versions_lock")
 	sqlVersionsRead     = statement("versions_read")
 	sqlVersionsAdd      = statement("versions_add")
@@ -79,4 +88,9 @@ func statement(name string) string {
 		panic(fmt.Sprintf("projections: no statement %s: %v", name, err))
 	}
 	return string(text)
+}
+
+// overLines is a statement about the lines of a parity report.
+func overLines(name string) string {
+	return "with lines as (\n" + statement("parity_lines") + ")\n" + statement(name)
 }

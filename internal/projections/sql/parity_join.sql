@@ -1,0 +1,1 @@
+select format('set transaction snapshot %L', $1::text)
