@@ -13,11 +13,12 @@ import (
 type cli struct {
 	Config kong.ConfigFlag `help:"JSON file with values for flags; flags and environment win." placeholder:"FILE"`
 
-	Dev      process.DevCommand      `cmd:"" help:"Run everything in one process: event store, Postgres, API, projector, page."`
-	Node     process.NodeCommand     `cmd:"" help:"Run the embedded event store as a process of its own; without a command it serves."`
-	Postgres process.PostgresCommand `cmd:"" help:"Run a private Postgres and print its address."`
-	Import   importCmd               `cmd:"" help:"Replay a workload through the HTTP API, and verify what came of it."`
-	Workload workloadCmd             `cmd:"" help:"Write a generated workload with its expected outcome."`
+	Dev         process.DevCommand         `cmd:"" help:"Run everything in one process: event store, Postgres, API, projector, page."`
+	Node        process.NodeCommand        `cmd:"" help:"Run the embedded event store as a process of its own; without a command it serves."`
+	Projections process.ProjectionsCommand `cmd:"" help:"Say how far the read model is; rebuild, switch, pause it, skip an event."`
+	Postgres    process.PostgresCommand    `cmd:"" help:"Run a private Postgres and print its address."`
+	Import      importCmd                  `cmd:"" help:"Replay a workload through the HTTP API, and verify what came of it."`
+	Workload    workloadCmd                `cmd:"" help:"Write a generated workload with its expected outcome."`
 }
 
 func main() {
