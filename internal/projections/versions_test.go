@@ -460,6 +460,7 @@ func TestTheLeaderDiesInEveryPhase(t *testing.T) {
 				keep(t, v)
 			}
 			awaitRegistry(t, conn, "1 serving running")
+			awaitServed(t, conn, log.head())
 			before := rowsOf(t.Context(), t, conn, "inbox", "periods", "marks")
 			close(armed)
 			log.order(t, rebuilt(2))
