@@ -52,11 +52,12 @@ gen: ## Write again what is generated
 verify:
 	@hack/verify.sh
 
-soak: ## The real history imported under load, then killed at random moments and resumed
+soak: ## Random histories by the thousand, the real history under load, everything killed at random, a rebuild under traffic
 	@hack/need.sh postgres
 	$(GOTEST) ./internal/eventstore/node -run TestSoak -soak -timeout 10m -v
 	$(GOTEST) ./internal/eventstore/node/log -run 'Faults|Damaged' -soak -timeout 30m
-	$(GOTEST) ./internal/soak -run 'TestSoak|TestNodeKilled' -soak -timeout 30m -v
+	$(GOTEST) ./internal/queries -run TestAnswers -soak -timeout 30m
+	$(GOTEST) ./internal/soak -run 'TestSoak|TestNodeKilled|TestProjectorKilled|TestRebuildUnderTraffic' -soak -timeout 30m -v
 
 bench: ## Measure the figures that the README states (some of them: ARGS="--only append,grpc"; all flags: ARGS=--help)
 	@hack/need.sh postgres

@@ -27,10 +27,10 @@ import (
 // filtered, muted and retracted meanwhile.
 func TestLiveAndTheTablesSayTheSame(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
+	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	h := history{
-		rand:  rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // repeatable
+		rand:  rand.New(rand.NewPCG(seed, 0)),
 		store: &memory.Store{}, gone: map[uuid.UUID]bool{}, active: map[events.StreamName]bool{},
 	}
 	name(t, h.store)
@@ -216,7 +216,7 @@ func (h *history) next(t *testing.T) {
 
 func (h *history) rules() events.Rules {
 	filters := []string{"", "data.n < 3", "severity == 'high'", "topic == 't1' || data.map(k, k)[0] == 'a'", "data.missing"}
-	return events.Rules{MinSeverity: events.Severity(h.rand.IntN(3)), Filter: filters[h.rand.IntN(len(filters))]} //nolint:gosec // small
+	return events.Rules{MinSeverity: events.Severity(h.rand.IntN(3)), Filter: filters[h.rand.IntN(len(filters))]}
 }
 
 func (h *history) publish(t *testing.T, user events.User, topic events.Topic) {
@@ -226,7 +226,7 @@ func (h *history) publish(t *testing.T, user events.User, topic events.Topic) {
 		to = to[:1]
 	}
 	p := events.Published{
-		NotificationID: uuid.New(), To: to, Severity: events.Severity(h.rand.IntN(4)), //nolint:gosec // small
+		NotificationID: uuid.New(), To: to, Severity: events.Severity(h.rand.IntN(4)),
 		Content: events.Content{Title: "t", Data: json.RawMessage(fmt.Sprintf(`{"%c":0,"n":%d}`, 'a'+h.rand.IntN(3), h.rand.IntN(6)))},
 	}
 	at := h.append(t, p, events.NotificationStream(p.NotificationID))

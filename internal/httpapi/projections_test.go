@@ -14,7 +14,9 @@ import (
 // versions asks for the versions until they are as they should be.
 func versions(t *testing.T, s *system, as func([]queries.Version) bool) {
 	t.Helper()
-	var answer struct{ Items []queries.Version }
+	var answer struct {
+		Items []queries.Version `json:"items"`
+	}
 	deadline := time.NewTimer(30 * time.Second)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)

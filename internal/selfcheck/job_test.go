@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,17 +29,25 @@ type tables struct {
 	skipped map[events.Position]bool
 	keep    inbox.Retention
 	tamper  func(*queries.Whole)
-	err     error
-	picks   int
+	away    atomic.Bool
+	picks   atomic.Int64
+}
+
+// fault is what a model that is away answers.
+func (f *tables) fault() error {
+	if f.away.Load() {
+		return errors.New("away")
+	}
+	return nil
 }
 
 func (f *tables) Checkpoint(context.Context) (events.Position, uuid.UUID, error) {
-	return f.at, uuid.Nil, f.err
+	return f.at, uuid.Nil, f.fault()
 }
 
 func (f *tables) SomeUsers(_ context.Context, n int) ([]events.User, error) {
-	f.picks++
-	return f.users[:min(n, len(f.users))], f.err
+	f.picks.Add(1)
+	return f.users[:min(n, len(f.users))], f.fault()
 }
 
 func (f *tables) Whole(ctx context.Context, user events.User) (queries.Whole, error) {
@@ -59,7 +68,7 @@ func (f *tables) Whole(ctx context.Context, user events.User) (queries.Whole, er
 		f.tamper(&w)
 	}
 	f.at += f.step
-	return w, f.err
+	return w, f.fault()
 }
 
 func nid(n int) uuid.UUID { return uuid.NewSHA1(uuid.Nil, []byte{byte(n), byte(n >> 8)}) }
@@ -254,13 +263,13 @@ func TestRoundsComeInTheirTime(t *testing.T) {
 				t.Errorf("%v users after %d hours", got, round+1)
 			}
 		}
-		f.err = errors.New("away")
+		f.away.Store(true)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if got := value(t, j.Metrics.failures); got != 1 {
 			t.Errorf("%v failures, want 1", got)
 		}
-		f.err = nil
+		f.away.Store(false)
 		time.Sleep(time.Hour)
 		cancel()
 		if err := <-ended; err != nil {
@@ -286,10 +295,12 @@ func TestOnlyTheLeaderChecks(t *testing.T) {
 		}
 		j, logged := checked(f)
 		j.Pace = 10
-		asked, leads := 0, false
+		var (
+			asked atomic.Int64
+			leads atomic.Bool
+		)
 		j.Leads = func() bool {
-			asked++
-			return leads && asked < 5 // one before the round, one a stretch
+			return asked.Add(1) < 5 && leads.Load() // one before the round, one a stretch
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Hour-time.Second)
 		defer cancel()
@@ -297,10 +308,10 @@ func TestOnlyTheLeaderChecks(t *testing.T) {
 		go func() { done <- j.Run(ctx) }()
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if asked != 1 || f.picks > 0 {
-			t.Errorf("asked %d times, and users picked %d times, for one round that is not ours", asked, f.picks)
+		if asked.Load() != 1 || f.picks.Load() > 0 {
+			t.Errorf("asked %d times, and users picked %d times, for one round that is not ours", asked.Load(), f.picks.Load())
 		}
-		leads = true
+		leads.Store(true)
 		if err := <-done; err != nil {
 			t.Error(err)
 		}

@@ -97,10 +97,10 @@ func (s *system) switches(ctx context.Context, t *testing.T) {
 		t.Errorf("got %d of %d users who differ in an unchanged version, want none of all", parity.DifferingUsers, parity.Users)
 	}
 	between(ctx, 500*time.Millisecond, time.Second, rand.Int64N)
-	var any struct{}
-	call(ctx, t, http.MethodPost, s.url+"/v1/projections/inbox/versions/1/activate", []byte(`{"reason":"back"}`), &any)
+	var done struct{}
+	call(ctx, t, http.MethodPost, s.url+"/v1/projections/inbox/versions/1/activate", []byte(`{"reason":"back"}`), &done)
 	s.untilServing(ctx, t, 1)
-	call(ctx, t, http.MethodDelete, s.url+"/v1/projections/inbox/versions/2", nil, &any)
+	call(ctx, t, http.MethodDelete, s.url+"/v1/projections/inbox/versions/2", nil, &done)
 	eventually(ctx, t, readyDeadline, "version 2 is gone", func() error {
 		if versions := s.versions(ctx, t); len(versions) != 1 {
 			return fmt.Errorf("there are %+v", versions)
