@@ -18,6 +18,7 @@ import (
 // rebuild is what TestRebuildUnderTraffic has going on.
 type rebuild struct {
 	readers   int
+	topics    int // each with a few of the readers
 	published int // before it begins
 	rate      int // publishes a second while it goes on
 }
@@ -29,10 +30,10 @@ func TestRebuildUnderTraffic(t *testing.T) { // not parallel: it starts a whole 
 		t.Skip("starts a whole system")
 	}
 	if *long {
-		rebuild{readers: 500, published: 50_000, rate: 500}.run(t)
+		rebuild{readers: 500, topics: 400, published: 50_000, rate: 500}.run(t)
 		return
 	}
-	rebuild{readers: 60, published: 4000, rate: 100}.run(t)
+	rebuild{readers: 60, topics: 40, published: 4000, rate: 100}.run(t)
 }
 
 func (r rebuild) run(t *testing.T) {
@@ -46,10 +47,13 @@ func (r rebuild) run(t *testing.T) {
 	s.api, s.url = s.program(t, "api")
 	untilReady(t, s.api, s.url)
 
-	world := newWorld(s.url, r.readers)
+	world := newWorld(s.url, r)
 	world.subscribe(ctx, t)
 	world.publishBatches(ctx, t, r.published)
 	readers := follow(ctx, t, s.url, world.users)
+	for _, reader := range readers { // what follows begins with everybody live
+		reader.mustHave(ctx, t, world.of(reader.User))
+	}
 	working, stop := context.WithCancel(ctx)
 	defer stop()
 	var group errgroup.Group
@@ -141,6 +145,7 @@ func (s *system) untilServing(ctx context.Context, t *testing.T, wanted int) {
 type world struct {
 	url    string
 	users  []string
+	names  []string            // of all topics
 	topics map[string][]string // subscribers
 
 	mu       sync.Mutex
@@ -149,15 +154,16 @@ type world struct {
 	answered int
 }
 
-const worldTopics = 40
-
-func newWorld(url string, users int) *world {
+func newWorld(url string, r rebuild) *world {
 	w := &world{url: url, topics: map[string][]string{}, to: map[string]string{}}
-	for n := range users {
+	for n := range r.topics {
+		w.names = append(w.names, fmt.Sprintf("t%03d", n))
+	}
+	for n := range r.readers {
 		user := fmt.Sprintf("r%03d", n)
 		w.users = append(w.users, user)
 		for i := range 3 {
-			topic := fmt.Sprintf("t%02d", (n*(i+1)+i)%worldTopics)
+			topic := w.names[(n*(i+1)+i)%len(w.names)]
 			if !slices.Contains(w.topics[topic], user) {
 				w.topics[topic] = append(w.topics[topic], user)
 			}
@@ -184,7 +190,7 @@ func (w *world) publishBatches(ctx context.Context, t *testing.T, count int) {
 		entries := make([]map[string]any, 1000)
 		topics := make([]string, len(entries))
 		for i := range entries {
-			topics[i] = fmt.Sprintf("t%02d", rand.IntN(worldTopics))
+			topics[i] = w.names[rand.IntN(len(w.names))]
 			entries[i] = map[string]any{"to": []string{"topic:" + topics[i]}, "title": "before", "severity": "high"}
 		}
 		body, err := json.Marshal(map[string]any{"notifications": entries})
@@ -222,7 +228,7 @@ func (w *world) publishAt(ctx context.Context, rate int) error {
 					return nil
 				case <-tick.C:
 				}
-				topic := fmt.Sprintf("t%02d", rand.IntN(worldTopics))
+				topic := w.names[rand.IntN(len(w.names))]
 				// Not cut short: what was sent must be known.
 				a, err := send(context.WithoutCancel(ctx), http.MethodPost, w.url+"/v1/notifications", `{"to":["topic:`+topic+`"],"title":"meanwhile"}`)
 				if err != nil {
