@@ -185,7 +185,7 @@ func (q *Queries) ticks(ctx context.Context, sql string, around any) (t ticks, e
 	b := new(pgx.Batch)
 	b.Queue(headSQL).QueryRow(t.head.scan)
 	b.Queue(sql, around).Query(func(rows pgx.Rows) error {
-		_, err := scan(rows, t.add)
+		_, err := scan(rows, nil, t.add)
 		return err
 	})
 	err = q.pool.SendBatch(limited, b).Close() // rows of the clock never change: no snapshot is needed

@@ -73,8 +73,12 @@ func fault(ctx context.Context, doing string, err error) error {
 }
 
 // passes says whether the error is of the kind that passes by itself: everything
-// but a statement refused for its own sake, and a row that does not fit our types.
+// but a statement refused for its own sake, a row that does not fit our types, and a
+// demand that was not met.
 func passes(err error) bool {
+	if errors.Is(err, ErrNotYetProjected) {
+		return false
+	}
 	if _, misfit := errors.AsType[pgx.ScanArgError](err); misfit {
 		return false
 	}

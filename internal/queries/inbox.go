@@ -97,23 +97,21 @@ func (q *Queries) countedInbox(ctx context.Context, doing string, ask InboxQuery
 	now := q.now()
 	query := ask.page(doing, below, now, demands)
 	answer := InboxPage{Page: query.empty(), Counts: new(InboxCounts)}
-	err := q.inOneSnapshot(limited, func(tx pgx.Tx) error {
+	read := func(tx pgx.Tx) error {
 		b := new(pgx.Batch)
 		b.Queue(query.sql, query.args...).Query(func(rows pgx.Rows) (err error) {
-			answer.Position, err = scan(rows, query.into(&answer.Page))
+			answer.Position, err = scan(rows, demands, query.into(&answer.Page))
 			return err
 		})
 		b.Queue(countsSQL, countsArgs(ask.User, now)...).Query(func(rows pgx.Rows) error {
-			_, err := scan(rows, answer.Counts.scan)
+			_, err := scan(rows, nil, answer.Counts.scan)
 			return err
 		})
 		return tx.SendBatch(limited, b).Close()
-	})
+	}
+	err := again(limited, func() error { return q.inOneSnapshot(limited, read) })
 	if err != nil {
 		return InboxPage{}, fault(ctx, doing, err)
-	}
-	if err := check(answer.Position, demands); err != nil {
-		return InboxPage{}, fmt.Errorf("%s: %w", doing, err)
 	}
 	query.cut(&answer.Page)
 	return answer, nil

@@ -89,24 +89,24 @@ func (q *Queries) past(ctx context.Context, doing string, user events.User, of A
 func (p *past) fromTables(ctx context.Context, answer func(context.Context, *past) error) (told bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, p.q.timeout)
 	defer cancel()
-	var late error
-	err = p.q.inOneSnapshot(limited, func(tx pgx.Tx) error {
-		if err := p.head.scan(tx.QueryRow(limited, headSQL)); err != nil {
-			return err
-		}
-		late = check(p.head.position, append(p.demands, AtLeast(p.moment.position)))
-		if told = p.tell(p.moment); !told || late != nil {
-			return nil //nolint:nilerr // nothing went wrong: it is said below
-		}
-		p.tx = tx
-		if err := p.readMarks(limited); err != nil {
-			return err
-		}
-		return answer(limited, p)
+	err = again(limited, func() error {
+		return p.q.inOneSnapshot(limited, func(tx pgx.Tx) error {
+			if err := p.head.scan(tx.QueryRow(limited, headSQL)); err != nil {
+				return err
+			}
+			if err := check(p.head.position, append(p.demands, AtLeast(p.moment.position))); err != nil {
+				return err
+			}
+			if told = p.tell(p.moment); !told {
+				return nil
+			}
+			p.tx = tx
+			if err := p.readMarks(limited); err != nil {
+				return err
+			}
+			return answer(limited, p)
+		})
 	})
-	if late != nil {
-		return false, late
-	}
 	return told, fault(ctx, "read the tables", err)
 }
 
@@ -231,7 +231,7 @@ func (p *past) contents(ctx context.Context, picked []entry, each func(row) erro
 	if err != nil {
 		return err
 	}
-	_, err = scan(rows, func(r row) error {
+	_, err = scan(rows, nil, func(r row) error {
 		m := picked[0].marks
 		picked = picked[1:] // the rows are in the same order
 		return each(func(columns ...any) error {

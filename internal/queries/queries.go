@@ -106,32 +106,42 @@ type row func(columns ...any) error
 
 // rows asks one statement whose first column is the checkpoint, the same in each
 // row, and whose second is null in the one row of an empty answer. each is called
-// for every row of any other. It returns the checkpoint.
-func (q *Queries) rows(ctx context.Context, doing string, demands []AtLeast, each func(row) error, sql string, args ...any) (events.Position, error) {
+// for every row of any other, once the demands are known to be met. It returns the
+// checkpoint.
+func (q *Queries) rows(ctx context.Context, doing string, demands []AtLeast, each func(row) error, sql string, args ...any) (at events.Position, err error) {
 	limited, cancel := context.WithTimeout(ctx, q.timeout)
 	defer cancel()
-	answer, err := q.pool.Query(limited, sql, args...)
+	err = again(limited, func() error {
+		answer, err := q.pool.Query(limited, sql, args...)
+		if err != nil {
+			return err
+		}
+		at, err = scan(answer, demands, each)
+		return err
+	})
 	if err != nil {
 		return 0, fault(ctx, doing, err)
-	}
-	at, err := scan(answer, each)
-	if err != nil {
-		return 0, fault(ctx, doing, err)
-	}
-	if err := check(at, demands); err != nil {
-		return 0, fmt.Errorf("%s: %w", doing, err)
 	}
 	return at, nil
 }
 
-// scan reads such an answer to its end and closes it.
-func scan(answer pgx.Rows, each func(row) error) (at events.Position, err error) {
+// scan reads such an answer to its end and closes it. Where a demand is not met no
+// row is given to each.
+func scan(answer pgx.Rows, demands []AtLeast, each func(row) error) (at events.Position, err error) {
 	defer answer.Close()
-	for answer.Next() {
-		columns := make([]any, len(answer.RawValues()))
+	for first := true; answer.Next(); first = false {
+		columns := make([]any, len(answer.RawValues())) // nil destinations are passed over
 		columns[0] = &at
+		if first && len(demands) > 0 {
+			if err := answer.Scan(columns...); err != nil {
+				return 0, err
+			}
+			if err := check(at, demands); err != nil {
+				return 0, err
+			}
+		}
 		if answer.RawValues()[1] == nil {
-			err = answer.Scan(columns...) // nil destinations are passed over
+			err = answer.Scan(columns...)
 		} else {
 			err = each(func(rest ...any) error {
 				copy(columns[1:], rest)

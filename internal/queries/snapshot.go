@@ -86,7 +86,7 @@ func (s *snapshotReader) batch() *pgx.Batch {
 // queue adds a statement whose rows go to each.
 func (s *snapshotReader) queue(b *pgx.Batch, each func(row) error, sql string, args ...any) {
 	b.Queue(sql, args...).Query(func(rows pgx.Rows) error {
-		_, err := scan(rows, each)
+		_, err := scan(rows, nil, each)
 		return err
 	})
 }
