@@ -102,8 +102,8 @@ type UserParity struct {
 
 // Difference is one thing that two versions say differently.
 type Difference struct {
-	Kind           string          `json:"kind" doc:"item, subscription, or more: not all of a user's are listed."`
-	Position       events.Position `json:"position" doc:"Of the item, or of the subscription's beginning."`
+	Kind           string          `json:"kind" doc:"item, subscription, preferences, or more: not all of a user's are listed."`
+	Position       events.Position `json:"position" doc:"Of the item, of the subscription's beginning, or of where preferences were set."`
 	NotificationID *uuid.UUID      `json:"notification_id,omitempty"`
 	Topic          *events.Topic   `json:"topic,omitempty"`
 	Difference     string          `json:"difference"`

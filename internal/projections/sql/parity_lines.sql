@@ -1,5 +1,5 @@
 -- What the users of the names $1 have at the time $2, a line each: items with their
--- marks, and subscriptions. What nobody is shown is left out, whether its rows are
+-- marks, subscriptions, and what they prefer. What nobody is shown is left out, whether its rows are
 -- still there or not: retracted, expired, deleted, hidden by retention.
 select u.name, l.kind, l.position, l.id, l.topic, l.text
 from users u
@@ -51,5 +51,9 @@ cross join lateral (
     join audiences a on a.audience_id = p.audience_id
     where p.user_id = u.user_id
       and p.until_position = 9223372036854775807
+    union all
+    select 'preferences', p.position, null, '', p.settings::jsonb::text
+    from preferences p
+    where p.user_id = u.user_id
 ) l
 where u.name = any ($1::text[])

@@ -41,7 +41,7 @@ create table parity_differences (
     version         integer not null,
     username        text    collate "C" not null,
     line            integer not null,
-    kind            text    not null, -- item, subscription, or more: not all are listed
+    kind            text    not null, -- item, subscription, preferences, or more: not all are listed
     position        bigint  not null,
     notification_id uuid,
     topic           text,
