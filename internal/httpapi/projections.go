@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -259,6 +260,47 @@ func (f *fields) position(o object, name string) events.Position {
 	return at
 }
 
+// dropping refuses to drop the version that readers are served by, though another
+// one shall take its place: until that has happened it is the only way back.
+type dropping struct {
+	commands.Drop
+
+	serves bool
+}
+
+func (c dropping) Decide(p commands.Projection) ([]events.ProjectionEvent, error) {
+	decided, err := c.Drop.Decide(p) // it decides for us
+	if err == nil && len(decided) > 0 && c.serves {
+		err = &fault{code: commands.CodeVersionWanted, detail: fmt.Sprintf(
+			"version %d serves readers until version %d takes its place: drop it after that, or activate it to stay with it", c.Version, p.Target())}
+	}
+	if err != nil {
+		return nil, err //nolint:wrapcheck // a refusal is the answer
+	}
+	return decided, nil
+}
+
+func (a *api) drop(w http.ResponseWriter, r *http.Request) (done, error) {
+	var f fields
+	order, o, err := a.order(w, r, &f)
+	if err != nil {
+		return done{}, err
+	}
+	c := dropping{Drop: commands.Drop{Order: order, Version: f.version(r)}}
+	f.rest(o, "this order: it has a reason")
+	if err := f.err(); err != nil {
+		return done{}, err
+	}
+	versions, err := a.reads.Projections(r.Context())
+	if err != nil {
+		return done{}, err
+	}
+	for _, v := range versions {
+		c.serves = c.serves || v.Version == c.Version && v.Serving
+	}
+	return ordered(a, r, c.Version, c)
+}
+
 func (a *api) projectionRoutes() []route {
 	const at = "/v1/projections"
 	type order = commands.Command[commands.Projection, events.ProjectionEvent]
@@ -290,11 +332,10 @@ func (a *api) projectionRoutes() []route {
 		{
 			method: http.MethodDelete, pattern: at + "/{name}/versions/{version}", id: "dropVersion", group: groupProjections,
 			summary: "Drop a version's tables once it does not serve", commands: []string{"drop_version"},
-			params:  []param{{name: "reason", like: "", doc: "Why; it is kept in the log."}},
-			answers: accepted, problems: append(version, commands.CodeVersionWanted),
-			serve: a.command(named("drop_version"), a.aboutVersion(func(o events.Order, n int) order {
-				return commands.Drop{Order: o, Version: n}
-			})),
+			params:   []param{{name: "reason", like: "", doc: "Why; it is kept in the log."}},
+			answers:  accepted,
+			problems: append(version, commands.CodeVersionWanted, codeDatabaseAway),
+			serve:    a.command(named("drop_version"), a.drop),
 		},
 		{
 			method: http.MethodGet, pattern: at + "/{name}/versions/{version}/parity", id: "parity", group: groupProjections,

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,4 +61,29 @@ func TestARebuildThroughTheAPI(t *testing.T) {
 	versions(t, s, func(all []queries.Version) bool { return len(all) == 2 && all[0].Serving && all[1].State == "kept" })
 	s.do(t, http.MethodDelete, "/v1/projections/inbox/versions/2", "")
 	versions(t, s, func(all []queries.Version) bool { return len(all) == 1 && all[0].State == "running" })
+}
+
+// TestTheOnlyWayBackIsNotDropped: while a rebuilt version has not taken over, the one
+// that serves cannot be dropped.
+func TestTheOnlyWayBackIsNotDropped(t *testing.T) {
+	t.Parallel()
+	s := serveAll(t, httpapi.Config{})
+	versions(t, s, func(all []queries.Version) bool { return len(all) == 1 && all[0].Serving })
+	s.do(t, http.MethodPost, "/v1/projections/inbox/pause", "")
+	versions(t, s, func(all []queries.Version) bool { return all[0].State == "paused" })
+	s.do(t, http.MethodPost, "/v1/projections/inbox/rebuild", "")
+	versions(t, s, func(all []queries.Version) bool { return len(all) == 2 })
+
+	response := s.do(t, http.MethodDelete, "/v1/projections/inbox/versions/1", "")
+	var problem httpapi.Problem
+	if err := json.NewDecoder(response.Body).Decode(&problem); err != nil || response.StatusCode != http.StatusConflict ||
+		problem.Code != "version_wanted" || !strings.Contains(problem.Detail, "activate it") {
+		t.Errorf("drop the one that serves: got %s %+v, %v", response.Status, problem, err)
+	}
+	s.do(t, http.MethodPost, "/v1/projections/inbox/versions/1/activate", "")
+	if response := s.do(t, http.MethodDelete, "/v1/projections/inbox/versions/2", ""); response.StatusCode != http.StatusAccepted {
+		t.Errorf("drop the one that did not take over: got %s", response.Status)
+	}
+	s.do(t, http.MethodPost, "/v1/projections/inbox/resume", "")
+	versions(t, s, func(all []queries.Version) bool { return len(all) == 1 && all[0].Serving && all[0].State == "running" })
 }
