@@ -175,7 +175,11 @@ left join preferences r using (user_id)
 where until_position = 9223372036854775807 and muted <> coalesce(t.name = any (r.muted_topics), false)
 union all
 select format('an item of user %s at %s that ends: %s', user_id, position, ends) from inbox join notifications n using (position)
-where ends <> (expires_at is not null or retracted_position is not null)`
+where ends <> (expires_at is not null or retracted_position is not null)
+union all
+select format('audience %s reached at %s with severity %s', audience_id, position, t.severity)
+from audience_targets t left join notifications n using (position)
+where t.severity is distinct from n.severity`
 
 func inboxLines(ctx context.Context, t fataler, conn *pgx.Conn) string {
 	return linesOf(ctx, t, conn, inboxQuery)

@@ -103,7 +103,7 @@ func queueNotifications(b *pgx.Batch, ns []notificationRow) {
 func queueTargets(b *pgx.Batch, audiences []audienceTarget, users []userTarget) {
 	if len(audiences) > 0 {
 		b.Queue(sqlAudienceTargetsAdd, column(audiences, audienceTarget.audienceID), column(audiences, audienceTarget.at),
-			column(audiences, func(t audienceTarget) bool { return t.stored }))
+			column(audiences, audienceTarget.rank), column(audiences, func(t audienceTarget) bool { return t.stored }))
 	}
 	if len(users) > 0 {
 		b.Queue(sqlUserTargetsAdd, column(users, userTarget.at), column(users, userTarget.userID))
@@ -111,7 +111,6 @@ func queueTargets(b *pgx.Batch, audiences []audienceTarget, users []userTarget) 
 }
 
 func (r *rows) queueInbox(b *pgx.Batch) {
-	severity := func(t audienceTarget) int16 { return t.severity }
 	ends := func(t audienceTarget) bool { return t.ends }
 	userEnds := func(u userTarget) bool { return u.ends }
 	if len(r.direct) > 0 {
@@ -119,17 +118,18 @@ func (r *rows) queueInbox(b *pgx.Batch) {
 	}
 	if len(r.members) > 0 {
 		b.Queue(sqlInboxAddMembers, column(r.members, audienceTarget.audienceID), column(r.members, audienceTarget.at),
-			column(r.members, severity), column(r.members, ends))
+			column(r.members, audienceTarget.rank), column(r.members, ends))
 	}
 	if len(r.mixed) > 0 {
 		b.Queue(sqlInboxAddBoth, column(r.mixed, audienceTarget.audienceID), column(r.mixed, audienceTarget.at),
-			column(r.mixed, severity), column(r.mixed, ends),
+			column(r.mixed, audienceTarget.rank), column(r.mixed, ends),
 			column(r.mixedDirect, userTarget.userID), column(r.mixedDirect, userTarget.at), column(r.mixedDirect, userEnds))
 	}
 }
 
 func (t audienceTarget) audienceID() int64 { return t.audience.id }
 func (t audienceTarget) at() int64         { return t.position }
+func (t audienceTarget) rank() int16       { return t.severity }
 func (u userTarget) userID() int64         { return u.user.id }
 func (u userTarget) at() int64             { return u.position }
 

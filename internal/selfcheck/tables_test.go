@@ -154,7 +154,7 @@ func TestTamperedTablesAreFound(t *testing.T) {
 		},
 		{
 			"a lost target", "delete from audience_targets where position = " + tenth,
-			"insert into audience_targets select min(audience_id), " + tenth + ", false from audiences", "the item at 14 is missing",
+			"insert into audience_targets select min(audience_id), " + tenth + ", 1, false from audiences", "the item at 14 is missing",
 		},
 		{
 			"a retraction forgotten", "update notifications set retracted_position = null where id = '" + nid(14).String() + "'",

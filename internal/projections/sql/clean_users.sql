@@ -29,10 +29,7 @@ with visited as materialized (
                       and t.position > p.from_position
                       and t.position < p.until_position
                       and t.position <= $6
-                      and (
-                        p.floor = 0
-                        or p.floor <= (select n.severity from notifications n where n.position = t.position)
-                      )
+                      and t.severity >= p.floor
                     order by t.position desc
                     limit $5
                 ) t

@@ -11,7 +11,7 @@ with named as (
     from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::uuid[])
         as o (user_id, position, change, at, id)
     cross join lateral (
-        select n.position, n.severity, n.retracted_position
+        select n.position, n.retracted_position
         from notifications n
         where n.id = o.id
         offset 0
@@ -24,7 +24,7 @@ with named as (
         union all
         select
         from (
-            select t.audience_id, t.stored from audience_targets t where t.position = n.position offset 0
+            select t.audience_id, t.severity, t.stored from audience_targets t where t.position = n.position offset 0
         ) as t
         cross join lateral (
             select a.topic_id from audiences a where a.audience_id = t.audience_id offset 0
@@ -40,7 +40,7 @@ with named as (
         ) as p
         where not t.stored
           and p.audience_id = t.audience_id
-          and p.floor <= n.severity
+          and p.floor <= t.severity
         limit 1
     ) as member
     where n.position < o.position
@@ -70,10 +70,9 @@ swept as (
               and not t.stored
               and t.position > greatest(p.from_position, o.above)
               and t.position < least(p.until_position, o.upto + 1)
+              and t.severity >= p.floor
             offset 0
         ) as t
-        where p.floor = 0
-           or p.floor <= (select j.severity from notifications j where j.position = t.position)
         offset 0
     ) as member
     cross join lateral (

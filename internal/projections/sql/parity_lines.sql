@@ -19,8 +19,7 @@ cross join lateral (
                                    and not t.stored
                                    and t.position > p.from_position
                                    and t.position < p.until_position
-            join notifications j on j.position = t.position
-                                and j.severity >= p.floor
+                                   and t.severity >= p.floor
             where p.user_id = u.user_id
         ) reached
         order by position desc

@@ -18,14 +18,11 @@ with
           and not t.stored
           and t.position > greatest(p.from_position, (select above from kept))
           and t.position < p.until_position
+          and t.severity >= p.floor
         offset 0
     ) t
     where p.user_id = (select user_id from reader)
       and not p.muted
-      and (
-        p.floor = 0
-        or p.floor <= (select n.severity from notifications n where n.position = t.position)
-      )
       and not exists (
         select
         from inbox i

@@ -56,6 +56,7 @@ with
                          and not t.stored
                          and t.position > p.from_position
                          and t.position < p.until_position
+                         and t.severity >= p.floor
                        offset 0
                    ) t
                    where p.user_id = (select user_id from reader)
@@ -75,7 +76,6 @@ with
             where n.position = t.position
               and n.retracted_position is null
               and (n.expires_at is null or n.expires_at > $2)
-              and n.severity >= p.floor
               and ($6::smallint is null or n.severity = $6)
             offset 0
         ) visible
@@ -83,6 +83,7 @@ with
           and not t.stored
           and t.position > greatest(p.from_position, (select above from kept), (select n.position from near n order by n.position desc limit 1 offset $5 - 1))
           and t.position < least(p.until_position, $4)
+          and t.severity >= p.floor
           and not exists (
               select
               from marks m

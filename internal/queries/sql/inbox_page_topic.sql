@@ -66,7 +66,6 @@ with
                 where n.position = t.position
                   and n.retracted_position is null
                   and (n.expires_at is null or n.expires_at > $2)
-                  and n.severity >= p.floor
                   and ($6::smallint is null or n.severity = $6)
                 offset 0
             ) visible
@@ -74,6 +73,7 @@ with
               and not t.stored
               and t.position > greatest(p.from_position, (select above from kept))
               and t.position < least(p.until_position, $4)
+              and t.severity >= p.floor
               and case
                       when (select count(*) from few) < 2000 then t.position in (select position from few)
                       else exists (

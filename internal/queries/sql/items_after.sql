@@ -42,13 +42,13 @@ with
                 where n.position = t.position
                   and n.retracted_position is null
                   and (n.expires_at is null or n.expires_at > $2)
-                  and n.severity >= p.floor
                 offset 0
             ) visible
             where t.audience_id = p.audience_id
               and not t.stored
               and t.position > greatest(p.from_position, $4, (select above from kept))
               and t.position < p.until_position
+              and t.severity >= p.floor
               and not exists (
                   select
                   from marks m

@@ -52,7 +52,6 @@ with
             where n.position = t.position
               and (n.retracted_position is null or n.retracted_position > $3)
               and (n.expires_at is null or n.expires_at > $2)
-              and n.severity >= p.floor
               and ($6 is null or n.severity = $6)
               and ($7 = '' or 'topic:' || $7 = any (n.targets))
             offset 0
@@ -61,6 +60,7 @@ with
           and not t.stored
           and t.position > greatest(p.from_position, (select above from kept))
           and t.position < least(p.until_position, $4, $3 + 1)
+          and t.severity >= p.floor
         order by t.position desc
         limit $5
     ) walk

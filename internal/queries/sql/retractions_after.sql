@@ -7,7 +7,7 @@ with reader as (
 select 0::bigint, r.position, n.id
 from retractions r
 cross join lateral (
-    select n.id, n.position, n.severity
+    select n.id, n.position
     from notifications n
     where n.position = r.notification_position
     offset 0
@@ -29,7 +29,7 @@ cross join lateral (
           and p.audience_id = t.audience_id
           and p.from_position < t.position
           and p.until_position > t.position
-          and p.floor <= n.severity
+          and p.floor <= t.severity
         offset 0
     ) member
     where t.position = n.position

@@ -17,10 +17,7 @@ with reader as (
           and not t.stored
           and t.position > p.from_position
           and t.position < p.until_position
-          and (
-            p.floor = 0
-            or p.floor <= (select n.severity from notifications n where n.position = t.position)
-          )
+          and t.severity >= p.floor
         offset 0
     ) t
     where p.user_id = (select user_id from reader)

@@ -17,7 +17,7 @@ select g * 100, gen_random_uuid(), array['topic:t' || case when g % 200 = 0 then
        'title ' || g, repeat('body ', 20), null, 'ci', '', timestamptz '2026-03-01' + g * interval '1 second', case when g % 100 = 1 then timestamptz '2027-03-01' end, null
 from generate_series(1, 200000) g;
 insert into audience_targets
-select case when g % 200 = 0 then 1 + g / 200 % 5 else 6 + g % 1995 end, g * 100, g % 200 <> 0 from generate_series(1, 200000) g;
+select case when g % 200 = 0 then 1 + g / 200 % 5 else 6 + g % 1995 end, g * 100, 1 + g % 3, g % 200 <> 0 from generate_series(1, 200000) g;
 insert into inbox
 select case when k < 2 then k + 1 else 3 + (g * 7919 + k * 2039) % 99998 end, g * 100, g % 100 = 1
 from generate_series(1, 200000) g, generate_series(0, 51) k

@@ -23,7 +23,7 @@ select g * 100, gen_random_uuid(), array['topic:t' || case when g % 20 = 0 then 
        case when g % 100 = 1 then timestamptz '2027-03-01' end, case when g % 100 = 3 then g * 100 + 1 end
 from generate_series(1, 20000) g;
 insert into audience_targets
-select case when g % 20 = 0 then 1 + g / 20 % 5 else 6 + g % 495 end, g * 100, g % 20 <> 0 from generate_series(1, 20000) g;
+select case when g % 20 = 0 then 1 + g / 20 % 5 else 6 + g % 495 end, g * 100, 1 + g % 3, g % 20 <> 0 from generate_series(1, 20000) g;
 insert into user_targets select g * 100, g % 20000 + 1 from generate_series(1, 20000) g;
 insert into inbox
 select case when k < 2 then k + 1 else 3 + (g * 7919 + k * 379) % 19998 end, g * 100, g % 100 in (1, 3)

@@ -111,13 +111,14 @@ create index notifications_ends on notifications (position) where retracted_posi
 -- An audience that a notification reached, and which way it went: stored per
 -- recipient in inbox, or joined with periods when read.
 create table audience_targets (
-    audience_id bigint  not null,
-    position    bigint  not null,
-    stored      boolean not null,
+    audience_id bigint   not null,
+    position    bigint   not null,
+    severity    smallint not null, -- the notification's, so that members are known without it
+    stored      boolean  not null,
     primary key (audience_id, position)
 );
 create index audience_targets_by_position on audience_targets (position);
-create index audience_targets_joined on audience_targets (audience_id, position) where not stored;
+create index audience_targets_joined on audience_targets (audience_id, position) include (severity) where not stored;
 
 -- A user named by a notification; always stored in inbox as well.
 create table user_targets (

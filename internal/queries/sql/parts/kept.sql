@@ -45,7 +45,7 @@ reader as (
                                  and not t.stored
                                  and t.position > greatest(p.from_position, aged.above)
                                  and t.position < least(p.until_position, aged.position + 1)
-                                 and (p.floor = 0 or p.floor <= (select n.severity from notifications n where n.position = t.position))
+                                 and t.severity >= p.floor
                                order by t.position desc
                                limit aged.keep_items
                            ) joined

@@ -8,7 +8,7 @@
                join periods p on p.audience_id = t.audience_id
                              and p.from_position < t.position
                              and p.until_position > t.position
-                             and p.floor <= n.severity
+                             and p.floor <= t.severity
                where t.position = n.position
            )
            else (
@@ -21,7 +21,7 @@
                    join periods p on p.audience_id = t.audience_id
                                  and p.from_position < t.position
                                  and p.until_position > t.position
-                                 and p.floor <= n.severity
+                                 and p.floor <= t.severity
                    where t.position = n.position
                ) reached
            )
