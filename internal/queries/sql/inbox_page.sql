@@ -8,7 +8,8 @@
 -- newest were put away, the older stored ones with the user's marks at hand ("far").
 -- "offset 0" keeps the planner to one probe per step: it knows nothing of how much
 -- one user has, and every other plan it might choose reads all of that. Who has read
--- all there is ("spent") is asked for by counting in the indexes first.
+-- all there is ("spent") is asked for by counting in the indexes first. What is
+-- joined is looked for only among the few notifications that may be hidden.
 with
 /* kept */
 , newest as materialized (
@@ -70,26 +71,26 @@ with
     cross join lateral (
         select t.position
         from audience_targets t
-        cross join lateral (
-            select
-            from notifications n
-            where n.position = t.position
-              and n.retracted_position is null
-              and (n.expires_at is null or n.expires_at > $2)
-              and ($6::smallint is null or n.severity = $6)
-            offset 0
-        ) visible
         where t.audience_id = p.audience_id
           and not t.stored
           and t.position > greatest(p.from_position, (select above from kept), (select n.position from near n order by n.position desc limit 1 offset $5 - 1))
           and t.position < least(p.until_position, $4)
           and t.severity >= p.floor
+          and ($6::smallint is null or t.severity = $6)
           and not exists (
               select
               from marks m
               where m.user_id = p.user_id
                 and m.position = t.position
                 and (m.deleted_at is not null or m.archived_at is not null or m.read_at is not null and $7)
+              offset 0
+          )
+          and not exists (
+              select
+              from notifications n
+              where n.position = t.position
+                and (n.retracted_position is not null or n.expires_at is not null)
+                and (n.retracted_position is not null or n.expires_at <= $2)
               offset 0
           )
         order by t.position desc

@@ -36,14 +36,6 @@ with
         cross join lateral (
             select t.position
             from audience_targets t
-            cross join lateral (
-                select
-                from notifications n
-                where n.position = t.position
-                  and n.retracted_position is null
-                  and (n.expires_at is null or n.expires_at > $2)
-                offset 0
-            ) visible
             where t.audience_id = p.audience_id
               and not t.stored
               and t.position > greatest(p.from_position, $4, (select above from kept))
@@ -55,6 +47,14 @@ with
                   where m.user_id = p.user_id
                     and m.position = t.position
                     and m.deleted_at is not null
+                  offset 0
+              )
+              and not exists (
+                  select
+                  from notifications n
+                  where n.position = t.position
+                    and (n.retracted_position is not null or n.expires_at is not null)
+                    and (n.retracted_position is not null or n.expires_at <= $2)
                   offset 0
               )
             order by t.position
