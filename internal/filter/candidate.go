@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"encoding/json"
 	"fmt"
 	"sync"
 
@@ -65,10 +64,7 @@ func (c *Candidate) judge(q question) (bool, error) {
 		return false, err
 	}
 	if c.data == nil {
-		c.data = map[string]any{}
-		if raw := c.published.Content.Data; len(raw) > 0 && json.Unmarshal(raw, &c.data) != nil {
-			c.data = map[string]any{} // no object: as good as none
-		}
+		c.data = members(c.published.Content.Data)
 	}
 	answer, _, err := program.Eval(map[string]any{
 		"title": c.published.Content.Title, "severity": c.published.Severity.String(), "sender": c.published.Sender,

@@ -32,7 +32,7 @@ func Check(text string) error {
 
 // environment is what a filter may speak of.
 var environment = sync.OnceValues(func() (*cel.Env, error) {
-	return cel.NewEnv(append(inOrder(),
+	return cel.NewEnv(append(append(inOrder(), patterns()...),
 		cel.Variable("title", cel.StringType),
 		cel.Variable("severity", cel.StringType),
 		cel.Variable("sender", cel.StringType),

@@ -46,7 +46,7 @@ func paid() cel.ProgramOption {
 		return new(1 + size(args[0]))
 	}), cost.OverloadTracker(visitedList, func([]ref.Val, ref.Val) *uint64 {
 		return new(uint64(1))
-	}))
+	}), matched())
 }
 
 func size(of ref.Val) uint64 {

@@ -43,7 +43,10 @@ type (
 	}
 )
 
-func (a *api) projections(ctx context.Context, _ *http.Request, _ *ask, _ queries.AtLeast) (any, error) {
+func (a *api) projections(ctx context.Context, _ *http.Request, q *ask, _ queries.AtLeast) (any, error) {
+	if err := q.err(); err != nil {
+		return nil, err
+	}
 	versions, err := a.reads.Projections(ctx)
 	return projectionsAnswer{Items: versions}, err
 }

@@ -96,7 +96,7 @@ func (l *leader) tells(v *version) told {
 	if t.lagEvents, t.lag = number(behind), lag.Seconds(); s.Reason != "" {
 		t.reason = s.Reason
 	}
-	if s.State != StateStarting {
+	if s.Position > 0 { // else it is not known yet
 		t.position = number(s.Position)
 	}
 	t.folded, t.rate, t.left = v.run.pace.folded, v.run.pace.events, v.run.pace.left(uint64(s.Position), uint64(head))
