@@ -8,9 +8,11 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/postgres"
+	"github.com/tidings-io/tidings/internal/queries"
 )
 
 // TestOnlyTheServingVersionWakes: who waits for a position is told once, by the
@@ -140,4 +142,28 @@ func TestAVersionThatServesOrShallIsNotDropped(t *testing.T) {
 	awaitRegistry(t, conn, "1 serving paused, 2 kept")
 	log.order(t, events.ProjectionResumed{Order: ordered})
 	awaitServed(t, conn, log.head())
+}
+
+// TestWhatWasNotWrittenForLongIsNotKnown: nobody keeps the registry any more.
+func TestWhatWasNotWrittenForLongIsNotKnown(t *testing.T) {
+	t.Parallel()
+	url := postgres.Fresh(t)
+	conn := dial(t, url)
+	stop := keep(t, newVersions(url, crowded(t)))
+	awaitRegistry(t, conn, "1 serving running")
+	stop()
+	pool, err := pgxpool.New(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	for ago, want := range map[string]string{"5 s": "running", "11 s": "unknown"} {
+		if err := exec(t.Context(), conn, "update versions set updated_at = now() - $1::text::interval", ago); err != nil {
+			t.Fatal(err)
+		}
+		all, err := queries.New(pool, queries.Options{}).Projections(t.Context())
+		if err != nil || len(all) != 1 || all[0].State != want || !all[0].Serving {
+			t.Errorf("written %s ago: got %+v, %v, want %s", ago, all, err, want)
+		}
+	}
 }
