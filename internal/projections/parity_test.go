@@ -49,13 +49,16 @@ func TestTheParityReportSaysNothingOfWhatWasCleaned(t *testing.T) {
 		retention Retention
 		cleaned   string // says that it was
 	}{
-		"by age":       {Retention{KeepAge: time.Since(epoch.Add(15 * time.Second))}, "select min(position) > 140 from inbox"},
+		"by age":       {Retention{KeepAge: time.Since(epoch.Add(15 * time.Second))}, "select coalesce(min(position) > 140, true) from inbox"},
 		"by items":     {Retention{KeepItems: 4}, "select count(*) <= 4 * 6 from inbox"},
 		"by both":      {Retention{KeepItems: 4, KeepAge: time.Since(epoch.Add(15 * time.Second))}, "select count(*) <= 4 * 6 from inbox"},
 		"what expired": {Retention{}, "select count(*) = 6 * 6 from inbox"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if c.retention.KeepAge > 0 { // from when this begins, on a busy machine
+				c.retention.KeepAge = time.Since(epoch.Add(15 * time.Second))
+			}
 			log := worn(t)
 			url := postgres.Fresh(t)
 			conn := dial(t, url)
