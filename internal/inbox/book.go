@@ -243,7 +243,7 @@ func (b *Book) Received(id uuid.UUID) bool { return b.byID[id] != nil }
 
 // kept are the letters that retention does not hide.
 func (b *Book) kept(at time.Time, keep Retention) []*letter {
-	horizon := b.line.Horizon(at, keep.Age)
+	horizon := max(b.line.Horizon(at, keep.Age), keep.Above)
 	kept := b.letters
 	if keep.Items > 0 {
 		kept = kept[max(0, len(kept)-keep.Items):]

@@ -58,7 +58,7 @@ func (p *Inbox) keep(ctx context.Context, conn *pgx.Conn) error {
 		return nil
 	}
 	if cleaned {
-		p.logger.Warn("the retention has changed after rows were deleted by the old one: a rebuild brings back what the new one shows",
+		p.logger.Warn("the retention has changed after rows were deleted by the old one: they stay hidden until a rebuild",
 			"keep_age", p.KeepAge, "keep_items", items)
 	}
 	if err := exec(ctx, conn, sqlRetentionKeep, inboxName, seconds, items); err != nil {

@@ -41,7 +41,7 @@ var plans = map[string]string{
 	"topic":             `'t1'`,
 	"topics":            `'', 11`,
 	"whole_items":       `'u1'`,
-	"whole_state":       `now()`,
+	"whole_state":       `now(), 'u1'`,
 	"whole_tallies":     `'u1'`,
 }
 

@@ -84,9 +84,10 @@ type received struct {
 
 func (r *wholeReader) batch() *pgx.Batch {
 	b, w := new(pgx.Batch), &r.whole
-	b.Queue(wholeStateSQL, w.At).QueryRow(func(row pgx.Row) error {
+	b.Queue(wholeStateSQL, w.At, r.user).QueryRow(func(row pgx.Row) error {
 		var seconds int64
-		err := row.Scan(&w.Position, &seconds, &w.Keep.Items, &r.horizon)
+		err := row.Scan(&w.Position, &seconds, &w.Keep.Items, &w.Keep.Above, &r.horizon)
+		r.horizon = max(r.horizon, w.Keep.Above)
 		w.Keep.Age = time.Duration(seconds) * time.Second
 		return err
 	})

@@ -95,6 +95,13 @@ with visited as materialized (
         group by user_id
     ) u
     where t.user_id = u.user_id
+), noted as (
+    update users u
+    set cleaned_position = b.upto
+    from bounded b
+    where u.user_id = b.user_id
+      and u.cleaned_position < b.upto
+      and u.user_id in (select user_id from hidden union all select user_id from marked)
 )
 select coalesce((select max(user_id) from visited), 0),
        (select count(*) from visited),

@@ -1,10 +1,11 @@
 -- The reader, and where retention lets their inbox begin: what is at or below
 -- kept.above is hidden. Nothing is looked for while everything is kept for ever. By
 -- count, that is just below the last item kept: rows below it may be gone already
--- while their marks are not.
+-- while their marks are not. Where a tighter retention has deleted rows, what is left
+-- of them stays hidden.
 -- $1 the user, $2 the time of the answer, $3 the position it is as of
 reader as (
-    select user_id from users where name = $1
+    select user_id, cleaned_position from users where name = $1
 ), aged as materialized (
     select least(position, $3) as position, keep_items,
            case
@@ -20,9 +21,8 @@ reader as (
     from projections
     where name = 'inbox'
 ), kept as materialized (
-    select case
-               when keep_items = 0 then above
-               else greatest(above, (
+    select greatest((select cleaned_position from reader), above, case
+               when keep_items > 0 then (
                    select received.position - 1
                    from (
                        (
@@ -56,7 +56,7 @@ reader as (
                    order by received.position desc
                    limit 1
                    offset aged.keep_items - 1
-               ))
-           end as above
+               )
+           end) as above
     from aged
 )
