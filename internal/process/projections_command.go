@@ -76,7 +76,7 @@ func (f ProjectionsFlags) ask(ctx context.Context, method, path string, body any
 	if err != nil {
 		return nil, fmt.Errorf("the API does not answer: %w: say where it is with --url", err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }() // read to its end
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)

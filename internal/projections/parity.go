@@ -139,7 +139,7 @@ func (p *pairing) report(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer disconnect(ctx, conn)
+		defer disconnect(ctx, conn) //nolint:gocritic // three of them, each until the report is made
 		*c.conn = conn
 	}
 	if err := p.meet(ctx); err != nil {

@@ -187,7 +187,7 @@ func (p *pairing) list(ctx context.Context, found *findings, user string, now ti
 // step takes the next line of both, or of the one that is behind, and says what
 // differs; "" for nothing.
 func (p *pairing) step(before, with *lines) (d difference) {
-	order := 0
+	var order int
 	switch {
 	case !with.there:
 		order = -1

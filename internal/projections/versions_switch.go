@@ -135,7 +135,7 @@ func astray(v *version) bool {
 }
 
 func (l *leader) lockCheckpoint(ctx context.Context, schema string) (store uuid.UUID, at events.Position, err error) {
-	if err = l.lookAt(ctx, schema); err != nil {
+	if err := l.lookAt(ctx, schema); err != nil {
 		return store, 0, err
 	}
 	var position int64

@@ -407,7 +407,7 @@ func readOnce(ctx context.Context, conn *pgx.Conn, snapshot bool) (at events.Pos
 		_, at, err = checkpoint(ctx, conn)
 		return at, 0, 0, err
 	}
-	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(pgx.Tx) error {
 		if _, at, err = checkpoint(ctx, conn); err != nil {
 			return err
 		}
