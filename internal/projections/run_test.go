@@ -96,6 +96,7 @@ func TestRunAppliesHistoryThenWhatComes(t *testing.T) {
 	if got, want := rowsOf(t.Context(), t, conn, "inbox", "projections"), "inbox: ann 20\ninbox: ann 30\nprojections: inbox 30\n"; got != want {
 		t.Errorf("got the rows\n%s, want\n%s", got, want)
 	}
+	awaitPosition(t, p, 30) // the notice may come before the runner knows
 	if got := p.Status(); got != (Status{State: StateRunning, Position: 30}) {
 		t.Errorf("got the status %+v, want running at 30", got)
 	}
