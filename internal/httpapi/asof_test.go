@@ -77,7 +77,7 @@ func TestAnAsOfIsNeverIgnored(t *testing.T) {
 	for _, path := range []string{
 		"/v1/users/alice/subscriptions", "/v1/users/alice/preferences", "/v1/users/alice/inbox/stream", "/v1/topics", "/v1/topics/builds",
 		"/v1/topics/builds/subscribers", "/v1/notifications/00000000-0000-4000-8000-000000000001", "/v1/audit/events",
-		"/v1/notifications/00000000-0000-4000-8000-000000000001/explain",
+		"/v1/notifications/00000000-0000-4000-8000-000000000001/explain", "/v1/projections", "/v1/projections/inbox/versions/2/parity",
 	} {
 		if p := problem(t, s.do(t, http.MethodGet, path+"?user=alice&as_of=7", "")); p.Code != "validation" || len(p.Errors) != 1 || p.Errors[0].Field != "as_of" {
 			t.Errorf("%s: %+v", path, p)
