@@ -110,3 +110,18 @@ func TestPatternsTakeNoTime(t *testing.T) {
 		}
 	}
 }
+
+// TestMatchesArePaidFor: a hundred dear matches cost more than a filter may, though
+// each is small enough.
+func TestMatchesArePaidFor(t *testing.T) {
+	t.Parallel()
+	data, err := json.Marshal(map[string]any{"l": make([]int, 100)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := events.Published{Content: events.Content{Title: strings.Repeat("a", 200), Data: data}}
+	_, err = filter.Of(n).Explain(`data.l.exists(x, title.matches('(a?){120}b'))`, "t")
+	if err == nil || !strings.Contains(err.Error(), "cost limit") {
+		t.Errorf("got %v, want that the cost limit was exceeded", err)
+	}
+}

@@ -18,6 +18,7 @@ import (
 // TestOnlyTheServingVersionWakes: who waits for a position is told once, by the
 // version that is read.
 func TestOnlyTheServingVersionWakes(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := crowded(t)
 	url := postgres.Fresh(t)
@@ -99,6 +100,7 @@ func (m *mute) Read(ctx context.Context, stream events.StreamName, from events.R
 // TestNothingIsFoldedBeforeOrdersAreKnown: they may say what must be passed over, or
 // that folding is paused.
 func TestNothingIsFoldedBeforeOrdersAreKnown(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := crowded(t)
 	log.order(t, events.ProjectionPaused{Order: ordered})
@@ -121,6 +123,7 @@ func TestNothingIsFoldedBeforeOrdersAreKnown(t *testing.T) {
 // TestAVersionThatServesOrShallIsNotDropped, whatever was ordered: it goes once
 // another one has taken its place.
 func TestAVersionThatServesOrShallIsNotDropped(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := crowded(t)
 	url := postgres.Fresh(t)
@@ -146,6 +149,7 @@ func TestAVersionThatServesOrShallIsNotDropped(t *testing.T) {
 
 // TestWhatWasNotWrittenForLongIsNotKnown: nobody keeps the registry any more.
 func TestWhatWasNotWrittenForLongIsNotKnown(t *testing.T) {
+	long(t)
 	t.Parallel()
 	url := postgres.Fresh(t)
 	conn := dial(t, url)

@@ -68,6 +68,7 @@ func TestABaseSchemaWithTooLongAName(t *testing.T) {
 
 // TestTablesOfBeforeThereWereVersions give way to the views, with all in them.
 func TestTablesOfBeforeThereWereVersions(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := crowded(t)
 	at := freshURL(t) // the tables stand in the base schema
@@ -96,6 +97,7 @@ func TestTablesOfBeforeThereWereVersions(t *testing.T) {
 
 // TestTheBaseSchemaIsLost: registry and views are made again by what was ordered.
 func TestTheBaseSchemaIsLost(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := crowded(t)
 	at := postgres.Fresh(t)
@@ -122,6 +124,7 @@ func TestTheBaseSchemaIsLost(t *testing.T) {
 
 // TestAnotherStoresReadModel is not folded on; a rebuild gets out of it.
 func TestAnotherStoresReadModel(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := crowded(t)
 	at := postgres.Fresh(t)

@@ -18,6 +18,7 @@ import (
 // TestWhatWasSeenIsSeenAfterASwitch: whoever demands a position that anybody has
 // seen gets an answer from there on, at once, while versions take each other's place.
 func TestWhatWasSeenIsSeenAfterASwitch(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := crowded(t)
 	url := postgres.Fresh(t)

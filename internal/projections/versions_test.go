@@ -241,6 +241,7 @@ func TestTheParityReportShowsExactlyWhomAChangedRuleChanges(t *testing.T) {
 }
 
 func TestAReplacedVersionServesAgainAndIsDropped(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := crowded(t)
 	url := postgres.Fresh(t)
@@ -267,6 +268,7 @@ func TestAReplacedVersionServesAgainAndIsDropped(t *testing.T) {
 }
 
 func TestPausedNothingIsFolded(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := crowded(t)
 	url := postgres.Fresh(t)
@@ -304,6 +306,7 @@ func skipped(at events.Position) events.EventSkipped {
 }
 
 func TestAHaltedProjectionGoesOnPastASkippedEvent(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := crowded(t)
 	url := postgres.Fresh(t)
@@ -325,6 +328,7 @@ func TestAHaltedProjectionGoesOnPastASkippedEvent(t *testing.T) {
 }
 
 func TestAnEventThatHaltsARebuildAlone(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := crowded(t)
 	url := postgres.Fresh(t)
@@ -352,6 +356,7 @@ func TestAnEventThatHaltsARebuildAlone(t *testing.T) {
 // TestSwitchesUnderReaders: readers with prepared statements and readers in snapshots
 // see no error, and no checkpoint below one they saw before.
 func TestSwitchesUnderReaders(t *testing.T) {
+	long(t)
 	t.Parallel()
 	log := crowded(t)
 	url := postgres.Fresh(t)
@@ -483,4 +488,12 @@ func TestTheLeaderDiesInEveryPhase(t *testing.T) {
 func uncleaned(rows string) string {
 	lines := slices.DeleteFunc(strings.Split(rows, "\n"), func(line string) bool { return strings.HasSuffix(line, " ends") })
 	return strings.Join(lines, "\n")
+}
+
+// long leaves a test that takes seconds to make test.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 }
