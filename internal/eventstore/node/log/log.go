@@ -104,7 +104,7 @@ func (l *Log) start(dir string, o Options) (err error) {
 	if err := checkNoBackup(o.FS, dir); err != nil && !o.settles {
 		return err
 	}
-	lock, err := lockDirectory(dir, o.FS)
+	lock, err := lockDirectory(dir, o.FS, lockPatience)
 	if err != nil {
 		return err
 	}

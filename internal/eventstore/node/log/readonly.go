@@ -34,7 +34,7 @@ func lockExisting(dir string, disk vfs.FS) (io.Closer, error) {
 	if _, err := disk.Stat(disk.PathJoin(dir, lockFile)); errors.Is(err, fs.ErrNotExist) {
 		return nothingToClose{}, nil
 	}
-	lock, err := lockDirectory(dir, disk)
+	lock, err := lockDirectory(dir, disk, 0)
 	if err != nil {
 		return nil, err
 	}

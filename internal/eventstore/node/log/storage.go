@@ -30,11 +30,18 @@ const (
 	pauseAfterFailure = 100 * time.Millisecond
 )
 
-func lockDirectory(dir string, disk vfs.FS) (*pebble.Lock, error) {
+// lockPatience is for a process that was killed and is not gone yet: its last sync may take a while.
+const lockPatience = time.Second
+
+func lockDirectory(dir string, disk vfs.FS, patience time.Duration) (*pebble.Lock, error) {
 	if err := makeDirectory(dir, disk); err != nil {
 		return nil, fmt.Errorf("make the directory: %w", err)
 	}
 	lock, err := pebble.LockDirectory(dir, disk)
+	for until := time.Now().Add(patience); err != nil && held(err) && time.Now().Before(until); {
+		time.Sleep(patience / 20)
+		lock, err = pebble.LockDirectory(dir, disk)
+	}
 	if err != nil {
 		if held(err) {
 			err = fmt.Errorf("%w (%w)", ErrInUse, err)
