@@ -44,6 +44,9 @@ var forms = map[string]form{
 	"ProjectionResumed":   of[ProjectionResumed](),
 	"EventSkipped":        of[EventSkipped](),
 	"StoreNamed":          of[StoreNamed](),
+	"KeyCreated":          of[KeyCreated](),
+	"KeyRevoked":          of[KeyRevoked](),
+	"TokensRevoked":       of[TokensRevoked](),
 }
 
 // asItIs leads to a version that only adds what may be absent.

@@ -51,6 +51,9 @@ var examples = []Event{
 	ProjectionResumed{exampleOrder},
 	EventSkipped{exampleOrder, 17},
 	StoreNamed{exampleID},
+	KeyCreated{"k7ab", "ci of builds", "00ff", "ci", []string{"publish"}, []string{"builds.*"}, &exampleAt},
+	KeyRevoked{"k7ab", "lost"},
+	TokensRevoked{"alice", "lost phone"},
 }
 
 var exampleOrder = Order{"inbox", "a new rule"}

@@ -18,6 +18,8 @@ const (
 	CategoryTopic        = "topic"
 	CategoryContact      = "contact"
 	CategoryProjection   = "projection"
+	CategoryKey          = "key"
+	CategoryTokens       = "tokens"
 )
 
 // StoreStream holds the one StoreNamed that identifies a log.
@@ -57,6 +59,16 @@ func ContactStream(user User) StreamName {
 // ProjectionStream holds what operators ordered of a projection.
 func ProjectionStream(name string) StreamName {
 	return StreamName(CategoryProjection + "-" + name)
+}
+
+// KeyStream holds the life of one API key.
+func KeyStream(id KeyID) StreamName {
+	return StreamName(CategoryKey + "-" + string(id))
+}
+
+// TokensStream holds when a user's tokens were revoked.
+func TokensStream(user User) StreamName {
+	return StreamName(CategoryTokens + "-" + string(user))
 }
 
 // Category is what stands before the first hyphen, or the whole name.

@@ -29,8 +29,23 @@ const window = 1000
 // It goes on until ctx ends or the store is closed; that error is the last thing
 // it yields, and the only one.
 func (s *Store) Subscribe(ctx context.Context, after events.Position) iter.Seq2[events.Message, error] {
+	return s.subscribe(ctx, after, client.ExcludeSystemEventsFilter())
+}
+
+// SubscribeTo is Subscribe for the streams of some categories: the store picks them,
+// so that what is rare costs little to follow. It yields a checkpoint now and then
+// for what it leaves out.
+func (s *Store) SubscribeTo(ctx context.Context, after events.Position, categories ...string) iter.Seq2[events.Message, error] {
+	prefixes := make([]string, len(categories))
+	for i, category := range categories {
+		prefixes[i] = category + "-"
+	}
+	return s.subscribe(ctx, after, &client.SubscriptionFilter{Type: client.StreamFilterType, Prefixes: prefixes})
+}
+
+func (s *Store) subscribe(ctx context.Context, after events.Position, filter *client.SubscriptionFilter) iter.Seq2[events.Message, error] {
 	return func(yield func(events.Message, error) bool) {
-		err := s.follow(ctx, after, func(m events.Message) bool { return yield(m, nil) })
+		err := s.follow(ctx, after, filter, func(m events.Message) bool { return yield(m, nil) })
 		if err != nil {
 			yield(events.Message{}, fmt.Errorf("follow the log: %w", err))
 		}
@@ -38,7 +53,9 @@ func (s *Store) Subscribe(ctx context.Context, after events.Position) iter.Seq2[
 }
 
 // follow returns nil when yield says no.
-func (s *Store) follow(ctx context.Context, after events.Position, yield func(events.Message) bool) error {
+func (s *Store) follow(
+	ctx context.Context, after events.Position, filter *client.SubscriptionFilter, yield func(events.Message) bool,
+) error {
 	at := after
 	for wait := newBackoff(2 * time.Second); ; {
 		c, err := s.acquire(ctx, true)
@@ -47,7 +64,7 @@ func (s *Store) follow(ctx context.Context, after events.Position, yield func(ev
 			return err
 		case err == nil:
 			began, since := at, time.Now()
-			if err = s.followOnce(ctx, c, &at, yield); err == nil {
+			if err = s.followOnce(ctx, c, &at, filter, yield); err == nil {
 				return nil
 			}
 			s.learn(c, err)
@@ -63,10 +80,12 @@ func (s *Store) follow(ctx context.Context, after events.Position, yield func(ev
 }
 
 // followOnce follows on one connection; at is moved along.
-func (s *Store) followOnce(ctx context.Context, c *connection, at *events.Position, yield func(events.Message) bool) error {
+func (s *Store) followOnce(
+	ctx context.Context, c *connection, at *events.Position, filter *client.SubscriptionFilter, yield func(events.Message) bool,
+) error {
 	start := *at
 	f := s.open(ctx, c, func(ctx context.Context, cl *client.Client) (receive, error) {
-		return fromSubscription(ctx, cl, start, client.ExcludeSystemEventsFilter())
+		return fromSubscription(ctx, cl, start, filter)
 	})
 	defer f.close()
 	if err := f.accepted(time.Now().Add(s.options.ReadTimeout)); err != nil {

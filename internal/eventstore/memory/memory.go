@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -114,11 +115,25 @@ func (s *Store) ReadAll(ctx context.Context, after events.Position, f events.Fil
 // order, each event once, until ctx ends; ctx's error is the last thing it
 // yields. Events of the store itself ("$…") appear as checkpoints.
 func (s *Store) Subscribe(ctx context.Context, after events.Position) iter.Seq2[events.Message, error] {
+	return s.subscribe(ctx, after, func(e events.Stored) bool { return events.Filter{}.Match(e) })
+}
+
+// SubscribeTo is Subscribe for the streams of some categories; all else appears as
+// checkpoints.
+func (s *Store) SubscribeTo(ctx context.Context, after events.Position, categories ...string) iter.Seq2[events.Message, error] {
+	return s.subscribe(ctx, after, func(e events.Stored) bool {
+		return events.Filter{}.Match(e) && slices.Contains(categories, e.Stream.Category())
+	})
+}
+
+func (s *Store) subscribe(
+	ctx context.Context, after events.Position, picks func(events.Stored) bool,
+) iter.Seq2[events.Message, error] {
 	return func(yield func(events.Message, error) bool) {
 		for at, live := after, false; ; {
 			log, grown := s.wait()
 			for ; ctx.Err() == nil && at < events.Position(len(log)); at++ {
-				if !yield(message(log[at]), nil) {
+				if !yield(message(log[at], picks), nil) {
 					return
 				}
 			}
@@ -136,8 +151,8 @@ func (s *Store) Subscribe(ctx context.Context, after events.Position) iter.Seq2[
 	}
 }
 
-func message(e events.Stored) events.Message {
-	if (events.Filter{}).Match(e) {
+func message(e events.Stored, picks func(events.Stored) bool) events.Message {
+	if picks(e) {
 		return events.Message{Event: &e}
 	}
 	return events.Message{Checkpoint: e.Position}

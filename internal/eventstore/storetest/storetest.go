@@ -29,6 +29,7 @@ type Store interface {
 	Read(ctx context.Context, stream events.StreamName, from events.Revision) iter.Seq2[events.Stored, error]
 	ReadAll(ctx context.Context, after events.Position, f events.Filter) iter.Seq2[events.Stored, error]
 	Subscribe(ctx context.Context, after events.Position) iter.Seq2[events.Message, error]
+	SubscribeTo(ctx context.Context, after events.Position, categories ...string) iter.Seq2[events.Message, error]
 	Head(ctx context.Context) (events.Position, error)
 }
 
@@ -48,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		"reading the log":            testReadAll,
 		"the head":                   testHead,
 		"following from everywhere":  testSubscribe,
+		"following some categories":  testSubscribeTo,
 		"following ends with ctx":    testSubscribeEnds,
 		"hand-over while many write": testHandOver,
 		"random appends":             testRandom,

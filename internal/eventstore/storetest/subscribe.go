@@ -137,6 +137,50 @@ func testSubscribe(t *testing.T, store Store) {
 	})
 }
 
+// testSubscribeTo follows two categories of three, one of which begins as another
+// does.
+func testSubscribeTo(t *testing.T, store Store) {
+	s := newStage(t, store)
+	other, longer := s.category+"other", s.category+"x"
+	before := s.head()
+	write := func(letters string) {
+		for _, category := range []string{s.category, other, longer} {
+			s.append(events.StreamName(category+"-s"), events.Any(), letters)
+		}
+	}
+	write("ab")
+	var got []string
+	asked, through := false, before
+	for m, err := range s.SubscribeTo(s.ctx, before, s.category, other) {
+		if err != nil {
+			t.Fatalf("follow: %v", err)
+		}
+		switch {
+		case m.CaughtUp && !asked:
+			asked = true
+			write("c")
+		case m.Event != nil:
+			got = append(got, string(m.Event.Stream))
+			fallthrough
+		case !m.CaughtUp:
+			at := m.Checkpoint
+			if m.Event != nil {
+				at = m.Event.Position
+			}
+			if at <= through {
+				t.Errorf("a message through %s came after one through %s", at, through)
+			}
+			through = at
+		}
+		if len(got) == 6 {
+			break
+		}
+	}
+	equal(t, "the streams followed", got, []string{
+		s.category + "-s", s.category + "-s", other + "-s", other + "-s", s.category + "-s", other + "-s",
+	})
+}
+
 func testSubscribeEnds(t *testing.T, store Store) {
 	s := newStage(t, store)
 	ctx, cancel := context.WithCancel(s.ctx)
