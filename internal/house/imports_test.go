@@ -24,6 +24,9 @@ var sees = map[string][]string{
 	"internal/queries":     {"internal/events", "internal/inbox", "internal/filter"},
 	"internal/live":        {"internal/events", "internal/inbox", "internal/filter"},
 
+	// Who somebody is comes from what they show and from what the log says of it; what they ask for is the edge's.
+	"internal/access": {"internal/events", "internal/token"},
+
 	// Doubting the tables needs both sides: the fold of the log and what queries answer.
 	"internal/selfcheck": {"internal/events", "internal/inbox", "internal/filter", "internal/queries"},
 
@@ -38,7 +41,7 @@ var sees = map[string][]string{
 	"internal/eventstore/node":     {"internal/eventstore/node/log"},
 	"internal/eventstore/node/log": {},
 	// The edge asks and commands; what is behind it is put together in cmd.
-	"internal/httpapi": {"internal/events", "internal/inbox", "internal/filter", "internal/commands", "internal/queries", "internal/live", "web"},
+	"internal/httpapi": {"internal/events", "internal/inbox", "internal/filter", "internal/commands", "internal/queries", "internal/live", "internal/access", "web"},
 
 	// A server is a server.
 	"internal/postgres": {},

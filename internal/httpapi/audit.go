@@ -127,7 +127,9 @@ func correlation(s events.Stored) string {
 
 // concernsUser picks the user's subscriptions and inbox, and what named the user.
 func (f auditFilter) concernsUser(s events.Stored) bool {
-	return s.Stream == events.InboxStream(f.user) ||
+	return slices.Contains([]events.StreamName{
+		events.InboxStream(f.user), events.ContactStream(f.user), events.TokensStream(f.user),
+	}, s.Stream) ||
 		strings.HasPrefix(string(s.Stream), string(events.SubscriptionStream(f.user, ""))) ||
 		slices.Contains(targets(s), events.Target{User: f.user})
 }
@@ -176,8 +178,10 @@ func (a *api) audit(w http.ResponseWriter, r *http.Request) error {
 	if err := a.logHas(r.Context(), atLeast); err != nil {
 		return err
 	}
-	w.Header().Set("Vary", "Accept")
+	w.Header().Add("Vary", "Accept")
 	if accepts(r.Header, ndjson) {
+		r, stop := a.hold(r)
+		defer stop()
 		return a.auditStream(w, r, after, filter)
 	}
 	page, err := a.auditPage(r.Context(), after, limit, filter)

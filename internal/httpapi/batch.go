@@ -68,6 +68,10 @@ func (a *api) parseBatch(r *http.Request, drafts []json.RawMessage, keyed bool, 
 			results[i] = entryProblem(r, invalid(flaws))
 			continue
 		}
+		if err := mayReach(r, notification.To); err != nil {
+			results[i] = entryProblem(r, err)
+			continue
+		}
 		entry := commands.BatchEntry{Index: i, Notification: notification}
 		if keyed {
 			hash, err := commands.BodyHash(notification)

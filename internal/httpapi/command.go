@@ -89,7 +89,7 @@ func (a *api) metadata(r *http.Request, commandID uuid.UUID) events.Metadata {
 	return events.Metadata{
 		CommandID: commandID, Attempt: a.newID(),
 		CorrelationID: requestID(r), CausationID: commandID.String(),
-		Actor: a.subject(r), TraceParent: traceParent(r.Header),
+		Actor: subject(r), TraceParent: traceParent(r.Header),
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tidings-io/tidings/internal/access"
 	"github.com/tidings-io/tidings/internal/commands"
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/live"
@@ -56,8 +57,10 @@ type Config struct {
 	Console http.Handler
 	// Ready are the dependencies that /readyz asks.
 	Ready []Check
-	// Subject is who sent a request; nil: everybody is "dev".
-	Subject func(*http.Request) string
+	// Access says who sends a request; nil: everybody is "dev" and may do everything.
+	Access *access.Authority
+	// QueryToken takes a token in the query string as well: access_token.
+	QueryToken bool
 	// NewID makes random ids; nil: version 4.
 	NewID func() uuid.UUID
 	// Logger gets faults; nil: silence.
@@ -81,7 +84,7 @@ type api struct {
 	store    commands.Store
 	log      Log
 	reads    Reads
-	subject  func(*http.Request) string
+	access   *access.Authority
 	newID    func() uuid.UUID
 	logger   *slog.Logger
 	metrics  *metrics
@@ -90,6 +93,7 @@ type api struct {
 
 	maxBodyBytes, maxBatchBytes int64
 	bodyTimeout                 time.Duration
+	queryToken                  bool
 }
 
 func newAPI(c Config) (*api, error) {
@@ -97,12 +101,9 @@ func newAPI(c Config) (*api, error) {
 		return nil, errors.New("httpapi: Config needs Store, Log, Reads and Hub")
 	}
 	a := &api{
-		store: c.Store, log: c.Log, reads: c.Reads, subject: c.Subject, newID: c.NewID, logger: c.Logger,
+		store: c.Store, log: c.Log, reads: c.Reads, access: c.Access, queryToken: c.QueryToken, newID: c.NewID, logger: c.Logger,
 		ready: c.Ready, gatherer: c.Gatherer, maxBodyBytes: c.MaxBodyBytes, maxBatchBytes: c.MaxBatchBytes,
 		bodyTimeout: c.BodyTimeout,
-	}
-	if a.subject == nil {
-		a.subject = func(*http.Request) string { return devSubject }
 	}
 	if a.newID == nil {
 		a.newID = uuid.New

@@ -62,10 +62,26 @@ func (a *api) router(routes []route) *chi.Mux {
 func (a *api) serve(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		record(w).route = rt.pattern
-		if err := rt.serve(w, r); err != nil {
+		r, err := a.admit(r, rt)
+		if err == nil {
+			err = rt.serve(w, r)
+		}
+		if err != nil {
 			a.fail(w, r, err)
 		}
 	}
+}
+
+// admit finds out who sends a request and whether they may.
+func (a *api) admit(r *http.Request, rt route) (*http.Request, error) {
+	if rt.needs.anybody {
+		return r, nil
+	}
+	r, err := a.authenticate(r)
+	if err != nil {
+		return r, err
+	}
+	return r, a.authorize(r, rt.needs)
 }
 
 // methods are those that any route has.

@@ -40,5 +40,5 @@ func (a *api) commandID(r *http.Request, route string, k key) uuid.UUID {
 	if !k.given {
 		return a.newID()
 	}
-	return events.KeyedID(a.subject(r), route, k.text)
+	return events.KeyedID(subject(r), route, k.text)
 }

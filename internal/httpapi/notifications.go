@@ -60,6 +60,9 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request) (done, error) {
 
 // publishOne publishes a notification under the id its key gives it.
 func (a *api) publishOne(r *http.Request, route string, k key, n events.Published) (commands.Receipt[commands.Notification], uuid.UUID, error) {
+	if err := mayReach(r, n.To); err != nil {
+		return commands.Receipt[commands.Notification]{}, n.NotificationID, err
+	}
 	n.NotificationID = a.commandID(r, route, k)
 	md := a.metadata(r, n.NotificationID)
 	if k.given {
@@ -76,13 +79,29 @@ func (a *api) publishOne(r *http.Request, route string, k key, n events.Publishe
 	return receipt, n.NotificationID, err
 }
 
+// retracting retracts what the request may have been allowed to publish.
+type retracting struct {
+	commands.Retract
+
+	r *http.Request
+}
+
+func (c retracting) Decide(n commands.Notification) ([]events.NotificationEvent, error) {
+	if n.Published != nil {
+		if err := mayReach(c.r, n.Published.To); err != nil {
+			return nil, err
+		}
+	}
+	return c.Retract.Decide(n) // it decides for us
+}
+
 func (a *api) retract(_ http.ResponseWriter, r *http.Request) (done, error) {
 	var f fields
 	id := f.notificationID(r)
 	if err := f.err(); err != nil {
 		return done{}, err
 	}
-	receipt, err := commands.Handle(r.Context(), a.store, a.metadata(r, a.newID()), commands.Retract{ID: id})
+	receipt, err := commands.Handle(r.Context(), a.store, a.metadata(r, a.newID()), retracting{commands.Retract{ID: id}, r})
 	if err != nil {
 		return done{}, &about{error: err, id: id}
 	}

@@ -18,8 +18,15 @@ import (
 // The codes of problems, beside those of refusals in package commands. Clients
 // rely on them: a code never changes its meaning.
 const (
-	codeMalformed        = "malformed"
-	codeCrossOrigin      = "cross_origin"
+	codeMalformed       = "malformed"
+	codeCrossOrigin     = "cross_origin"
+	codeUnauthenticated = "unauthenticated"
+	codeInvalidToken    = "invalid_token"
+	codeForbidden       = "forbidden"
+	codeAccessAway      = "access_unavailable"
+
+	codeInsufficientScope = "insufficient_scope"
+
 	codeNotFound         = "not_found"
 	codeTopicNotFound    = "topic_not_found"
 	codeMethodNotAllowed = "method_not_allowed"
@@ -57,6 +64,26 @@ var kinds = map[string]kind{
 	codeCrossOrigin: {
 		status: http.StatusForbidden, title: "Requests from other sites are refused",
 		meaning: "A browser sent this on behalf of a page of another site. Nothing was done.",
+	},
+	codeUnauthenticated: {
+		status: http.StatusUnauthorized, title: "Say who you are",
+		meaning: "No credential came with it: a token or an API key is needed. Nothing was done.",
+	},
+	codeInvalidToken: {
+		status: http.StatusUnauthorized, title: "The credential is not taken",
+		meaning: "The token or the API key is not right, has expired, or was revoked: the detail says which, as far as that is nobody else's business. Nothing was done.",
+	},
+	codeInsufficientScope: {
+		status: http.StatusForbidden, title: "A scope is missing",
+		meaning: "The credential is right, but not for this: the detail and the header WWW-Authenticate name the scope that is missing. Nothing was done.",
+	},
+	codeForbidden: {
+		status: http.StatusForbidden, title: "This is not yours",
+		meaning: "The credential is right, but for other topics, or for another user. Nothing was done.",
+	},
+	codeAccessAway: {
+		status: http.StatusServiceUnavailable, title: "Who you are cannot be checked now", retryAfter: 2 * time.Second,
+		meaning: "The credential was not seen here before, and the event store or the key set that says whether it holds is away. Nothing was done. Try again.",
 	},
 	codeNotFound: {
 		status: http.StatusNotFound, title: "There is nothing here",
@@ -164,9 +191,10 @@ type Problem struct {
 
 // fault is a request that cannot be served, found by the edge itself.
 type fault struct {
-	code   string
-	detail string
-	flaws  []commands.Flaw
+	code      string
+	detail    string
+	flaws     []commands.Flaw
+	challenge string // the header WWW-Authenticate; "" for none
 }
 
 func (f *fault) Error() string { return f.code + ": " + f.detail }
@@ -254,6 +282,8 @@ func problemOf(err error) Problem {
 // codeOf is the code of an error that other packages answered.
 func codeOf(err error) string {
 	switch {
+	case errors.Is(err, errAccessAway): // before what it was that is away
+		return codeAccessAway
 	case errors.Is(err, events.ErrOutcomeUnknown): // before the others: it is what must not be hidden
 		return codeOutcomeUnknown
 	case errors.Is(err, events.ErrStoreUnavailable):
@@ -281,11 +311,15 @@ const statusGone = 499
 // arrive ends the request's context as well.
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var found *fault
-	if errors.Is(r.Context().Err(), context.Canceled) && !errors.As(err, &found) {
+	errors.As(err, &found)
+	if errors.Is(r.Context().Err(), context.Canceled) && found == nil {
 		record(w).status = statusGone
 		return
 	}
 	p := problemOf(err)
+	if found != nil && found.challenge != "" {
+		w.Header().Set("WWW-Authenticate", found.challenge)
+	}
 	if p.Code == codeInternal {
 		a.logger.ErrorContext(r.Context(), "a request failed",
 			"route", record(w).route, "correlation_id", requestID(r), "error", err)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/tidings-io/tidings/internal/access"
 	"github.com/tidings-io/tidings/internal/commands"
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/queries"
@@ -313,6 +314,7 @@ func (a *api) projectionRoutes() []route {
 	return []route{
 		{
 			method: http.MethodGet, pattern: at, id: "projections", group: groupProjections,
+			needs:   needs{scopes: oneOf(access.Audit)},
 			summary: "The versions of the read model: how far each is, and which serves",
 			answers: map[int]any{http.StatusOK: projectionsAnswer{}}, problems: []string{codeDatabaseAway},
 			serve: a.query(a.projections),
@@ -342,6 +344,7 @@ func (a *api) projectionRoutes() []route {
 		},
 		{
 			method: http.MethodGet, pattern: at + "/{name}/versions/{version}/parity", id: "parity", group: groupProjections,
+			needs:   needs{scopes: oneOf(access.Audit)},
 			summary: "What would change for users, or has changed, by this version's taking over",
 			params: []param{
 				{name: "limit", like: 0, doc: "How many users a page has at most: 1 to 100, by default 50."},

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/tidings-io/tidings/internal/access"
 	"github.com/tidings-io/tidings/internal/commands"
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/queries"
@@ -220,7 +221,13 @@ func (a *api) notification(ctx context.Context, r *http.Request, q *ask, at quer
 		return nil, err
 	}
 	notification, err := a.reads.Notification(ctx, id, at)
-	return notification, orNotFound(err, commands.CodeNotFound)
+	if err != nil {
+		return nil, orNotFound(err, commands.CodeNotFound)
+	}
+	if !identity(r).Has(access.Audit) {
+		err = mayReach(r, notification.To)
+	}
+	return notification, err
 }
 
 // orNotFound says what it is that the read model does not know.

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"net/http"
 
+	"github.com/tidings-io/tidings/internal/access"
 	"github.com/tidings-io/tidings/internal/commands"
 	"github.com/tidings-io/tidings/internal/inbox"
 	"github.com/tidings-io/tidings/internal/queries"
@@ -28,10 +29,14 @@ type route struct {
 	answers  map[int]any // by status; a value of the answer's type, or a media type as mediaType
 	problems []string    // codes beside those that follow from the rest
 
+	needs    needs
 	commands []string
 	stream   bool
 	serve    endpoint
 }
+
+// oneOf are scopes of which one is enough.
+func oneOf(scopes ...access.Scope) []access.Scope { return scopes }
 
 // param is a parameter in the query string.
 type param struct {
@@ -50,6 +55,7 @@ const (
 	groupNotifications = "Notifications"
 	groupInbox         = "Inbox"
 	groupProjections   = "Projections"
+	groupAccess        = "Access"
 	groupOperations    = "Operations"
 )
 
@@ -75,6 +81,9 @@ func (rt route) statuses() iter.Seq[int] {
 // codes are the codes of all problems that a route is known to answer.
 func (rt route) codes() []string {
 	codes := rt.problems
+	if !rt.needs.anybody {
+		codes = append(codes, codeUnauthenticated, codeInvalidToken, codeInsufficientScope, codeForbidden, codeAccessAway)
+	}
 	if rt.group != groupOperations {
 		codes = append(codes, codeMalformed, codeInvalid, codeInternal)
 	}
@@ -111,6 +120,7 @@ func (a *api) commandRoutes() []route {
 	return []route{
 		{
 			method: http.MethodPut, pattern: "/v1/users/{user}/subscriptions/{topic}", id: "subscribe", group: groupSubscriptions,
+			needs:   needs{scopes: oneOf(access.Subscribe), own: true, topic: true},
 			summary: "Subscribe a user to a topic, or change the rules",
 			body:    subscriptionBody{}, optional: true, commands: []string{"subscribe"},
 			answers: map[int]any{http.StatusCreated: subscriptionAnswer{}, http.StatusOK: subscriptionAnswer{}},
@@ -118,12 +128,14 @@ func (a *api) commandRoutes() []route {
 		},
 		{
 			method: http.MethodDelete, pattern: "/v1/users/{user}/subscriptions/{topic}", id: "unsubscribe", group: groupSubscriptions,
+			needs:    needs{scopes: oneOf(access.Subscribe), own: true, topic: true},
 			summary:  "Unsubscribe a user from a topic",
 			commands: []string{"unsubscribe"}, answers: map[int]any{http.StatusOK: unsubscribedAnswer{}},
 			serve: a.command(named("unsubscribe"), a.unsubscribe),
 		},
 		{
 			method: http.MethodPut, pattern: "/v1/users/{user}/preferences", id: "setPreferences", group: groupSubscriptions,
+			needs:   needs{scopes: oneOf(access.Inbox), own: true},
 			summary: "Replace a user's preferences: muted topics, quiet hours and rules of channels",
 			body:    preferencesBody{}, commands: []string{"set_preferences"},
 			answers: map[int]any{http.StatusOK: queries.Preferences{}},
@@ -131,6 +143,7 @@ func (a *api) commandRoutes() []route {
 		},
 		{
 			method: http.MethodPost, pattern: "/v1/topics/{topic}/subscribers", id: "changeSubscribers", group: groupTopics,
+			needs:   needs{scopes: oneOf(access.Subscribe), topic: true},
 			summary: "Add and remove many subscribers, entry by entry; rules of those already subscribed are kept",
 			body:    subscribersBody{}, commands: []string{"subscribers"},
 			answers: map[int]any{http.StatusOK: subscribersAnswer{}},
@@ -138,6 +151,7 @@ func (a *api) commandRoutes() []route {
 		},
 		{
 			method: http.MethodPut, pattern: "/v1/topics/{topic}", id: "describeTopic", group: groupTopics,
+			needs:   needs{scopes: oneOf(access.Publish), topic: true},
 			summary: "Say what a topic is for",
 			body:    topicBody{}, commands: []string{"describe_topic"},
 			answers: map[int]any{http.StatusCreated: topicAnswer{}, http.StatusOK: topicAnswer{}},
@@ -145,6 +159,7 @@ func (a *api) commandRoutes() []route {
 		},
 		{
 			method: http.MethodPost, pattern: "/v1/notifications", id: "publish", group: groupNotifications,
+			needs:   needs{scopes: oneOf(access.Publish)},
 			summary: "Publish a notification; 201 with recipients where Prefer: wait was honoured",
 			body:    notificationBody{}, keyed: true, commands: []string{"publish"},
 			answers: map[int]any{http.StatusAccepted: notificationAnswer{}, http.StatusCreated: notificationAnswer{}},
@@ -152,6 +167,7 @@ func (a *api) commandRoutes() []route {
 		},
 		{
 			method: http.MethodPost, pattern: "/v1/notifications/batch", id: "publishBatch", group: groupNotifications,
+			needs:   needs{scopes: oneOf(access.Publish)},
 			summary: "Publish up to 1,000 notifications; valid ones stand whatever the others are",
 			body:    batchBody{}, keyed: true, commands: []string{"batch"},
 			answers: map[int]any{http.StatusAccepted: batchAnswerDoc{}},
@@ -159,6 +175,7 @@ func (a *api) commandRoutes() []route {
 		},
 		{
 			method: http.MethodDelete, pattern: "/v1/notifications/{id}", id: "retract", group: groupNotifications,
+			needs:    needs{scopes: oneOf(access.Publish)},
 			summary:  "Take a published notification out of every inbox",
 			commands: []string{"retract"}, answers: map[int]any{http.StatusOK: notificationAnswer{}},
 			problems: []string{commands.CodeNotFound},
@@ -166,13 +183,23 @@ func (a *api) commandRoutes() []route {
 		},
 		{
 			method: http.MethodPost, pattern: "/v1/alerts", id: "alert", group: groupNotifications,
+			needs:   needs{scopes: oneOf(access.Publish)},
 			summary: "Publish in the words of monitoring tools; waits up to 5 s to say how many were told",
 			body:    alertBody{}, keyed: true, commands: []string{"alert"},
 			answers: map[int]any{http.StatusOK: alertAnswer{}, http.StatusAccepted: alertAnswer{}},
 			serve:   a.command(named("alert"), a.alert),
 		},
 		{
+			method: http.MethodPost, pattern: "/v1/users/{user}/tokens/revoke", id: "revokeTokens", group: groupAccess,
+			needs:   needs{scopes: oneOf(access.Inbox), own: true},
+			summary: "Refuse all tokens of a user that were issued before now, and end their streams",
+			body:    reasonBody{}, optional: true, commands: []string{"revoke_tokens"},
+			answers: map[int]any{http.StatusOK: tokensAnswer{}},
+			serve:   a.command(named("revoke_tokens"), a.revokeTokens),
+		},
+		{
 			method: http.MethodPost, pattern: "/v1/users/{user}/inbox/{change}", id: "changeItems", group: groupInbox,
+			needs:   needs{scopes: oneOf(access.Inbox), own: true},
 			summary: "Change items of an inbox: read, unread, seen, archive, unarchive or delete",
 			body:    itemsBody{}, commands: inbox.ChangeNames, problems: []string{codeNotFound},
 			answers: map[int]any{http.StatusOK: changeAnswer{}},
@@ -188,6 +215,7 @@ func (a *api) queryRoutes(c Config) []route {
 	return []route{
 		{
 			method: http.MethodGet, pattern: "/v1/users/{user}/inbox", id: "inbox", group: groupInbox, reads: true,
+			needs:   needs{scopes: oneOf(access.Inbox), own: true},
 			summary: "A page of a user's inbox, newest first",
 			params: []param{
 				limit, cursor,
@@ -202,6 +230,7 @@ func (a *api) queryRoutes(c Config) []route {
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/users/{user}/inbox/counts", id: "counts", group: groupInbox, reads: true,
+			needs:   needs{scopes: oneOf(access.Inbox), own: true},
 			summary: "How much is in a user's inbox, exactly; archived items left out",
 			params:  []param{asOf}, problems: []string{codeTooFarBack, codeStoreUnavailable},
 			answers: map[int]any{http.StatusOK: queries.Counts{}},
@@ -209,6 +238,7 @@ func (a *api) queryRoutes(c Config) []route {
 		},
 		{
 			method: http.MethodGet, pattern: streamPattern, id: "stream", group: groupInbox, stream: true,
+			needs:   needs{scopes: oneOf(access.Inbox), own: true},
 			summary: "A user's inbox as server-sent events, without gap or repeat over reconnects",
 			params: []param{
 				{name: "last_event_id", like: "", doc: "Where to resume, for clients that cannot send the header Last-Event-ID: a position, or earliest."},
@@ -219,30 +249,35 @@ func (a *api) queryRoutes(c Config) []route {
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/users/{user}/subscriptions", id: "subscriptions", group: groupSubscriptions, reads: true,
+			needs:   needs{scopes: oneOf(access.Subscribe, access.Inbox), own: true},
 			summary: "What a user is subscribed to, by topic",
 			params:  []param{limit, cursor}, answers: map[int]any{http.StatusOK: queries.Page[queries.Subscription]{}},
 			serve: a.query(a.subscriptions),
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/users/{user}/preferences", id: "preferences", group: groupSubscriptions, reads: true,
+			needs:   needs{scopes: oneOf(access.Inbox), own: true},
 			summary: "A user's preferences",
 			answers: map[int]any{http.StatusOK: queries.Preferences{}},
 			serve:   a.query(a.preferences),
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/topics", id: "topics", group: groupTopics, reads: true,
+			needs:   needs{scopes: oneOf(access.Publish, access.Subscribe, access.Audit), everyTopic: true},
 			summary: "All topics, by name",
 			params:  []param{limit, cursor}, answers: map[int]any{http.StatusOK: queries.Page[queries.Topic]{}},
 			serve: a.query(a.topics),
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/topics/{topic}", id: "topic", group: groupTopics, reads: true,
+			needs:   needs{scopes: oneOf(access.Publish, access.Subscribe, access.Audit), topic: true},
 			summary: "One topic",
 			answers: map[int]any{http.StatusOK: queries.Topic{}}, problems: []string{codeTopicNotFound},
 			serve: a.query(a.topic),
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/topics/{topic}/subscribers", id: "subscribers", group: groupTopics, reads: true,
+			needs:   needs{scopes: oneOf(access.Audit)},
 			summary: "Who is subscribed to a topic",
 			params: []param{
 				{name: "limit", like: 0, doc: "How many items a page has at most: 1 to 1,000, by default 50."}, cursor,
@@ -252,12 +287,14 @@ func (a *api) queryRoutes(c Config) []route {
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/notifications/{id}", id: "notification", group: groupNotifications, reads: true,
+			needs:   needs{scopes: oneOf(access.Publish, access.Audit)},
 			summary: "One notification; its recipients are counted when asked",
 			answers: map[int]any{http.StatusOK: queries.Notification{}}, problems: []string{commands.CodeNotFound},
 			serve: a.query(a.notification),
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/notifications/{id}/explain", id: "explain", group: groupNotifications,
+			needs:   needs{scopes: oneOf(access.Audit)},
 			summary: "Why a user did or did not get a notification: the events that decided, in order",
 			params:  []param{{name: "user", like: "", doc: "Whom to explain it of."}},
 			answers: map[int]any{http.StatusOK: queries.Explanation{}}, problems: []string{commands.CodeNotFound, codeStoreUnavailable},
@@ -265,6 +302,7 @@ func (a *api) queryRoutes(c Config) []route {
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/audit/events", id: "auditEvents", group: "Audit",
+			needs:   needs{scopes: oneOf(access.Audit)},
 			summary: "The log, oldest first; with Accept: application/x-ndjson the whole range, an event a line",
 			reads:   true,
 			params: []param{
@@ -291,16 +329,19 @@ func (a *api) monitoring() []route {
 	return []route{
 		{
 			method: http.MethodGet, pattern: "/livez", id: "livez", group: groupOperations,
+			needs:   needs{anybody: true},
 			summary: "Whether the process serves",
 			answers: map[int]any{http.StatusOK: liveness{}}, serve: a.livez,
 		},
 		{
 			method: http.MethodGet, pattern: "/readyz", id: "readyz", group: groupOperations,
+			needs:   needs{anybody: true},
 			summary: "Whether everything that is needed is there",
 			answers: map[int]any{http.StatusOK: readiness{}, http.StatusServiceUnavailable: readiness{}}, serve: a.readyz,
 		},
 		{
 			method: http.MethodGet, pattern: "/metrics", id: "metrics", group: groupOperations,
+			needs:   needs{anybody: true},
 			summary: "Metrics for Prometheus",
 			answers: map[int]any{http.StatusOK: mediaType("text/plain")}, serve: a.showMetrics(),
 		},
@@ -311,21 +352,25 @@ func (a *api) operationRoutes(c Config) []route {
 	routes := append(a.monitoring(), []route{
 		{
 			method: http.MethodGet, pattern: documentPattern, id: "openapi", group: groupOperations,
+			needs:   needs{anybody: true},
 			summary: "This document",
 			answers: map[int]any{http.StatusOK: mediaType("application/json")},
 		},
 		{
 			method: http.MethodGet, pattern: "/docs", id: "docs", group: groupOperations,
+			needs:   needs{anybody: true},
 			summary: "This document, for people",
 			answers: map[int]any{http.StatusOK: mediaType("text/html")}, serve: docsPage,
 		},
 		{
 			method: http.MethodGet, pattern: "/docs/errors", id: "docsErrors", group: groupOperations,
+			needs:   needs{anybody: true},
 			summary: "The codes of problems",
 			answers: map[int]any{http.StatusOK: mediaType("text/html")}, serve: errorsPage(),
 		},
 		{
 			method: http.MethodGet, pattern: "/docs/{asset}", id: "docsAsset", group: groupOperations,
+			needs:   needs{anybody: true},
 			summary: "What /docs is made of", problems: []string{codeNotFound},
 			answers: map[int]any{http.StatusOK: mediaType("application/octet-stream")}, serve: docsAsset,
 		},
@@ -333,6 +378,7 @@ func (a *api) operationRoutes(c Config) []route {
 	if c.Console != nil {
 		routes = append(routes, route{
 			method: http.MethodGet, pattern: "/", id: "console", group: groupOperations,
+			needs:   needs{anybody: true},
 			summary: "A page to subscribe, publish and read",
 			answers: map[int]any{http.StatusOK: mediaType("text/html")},
 			serve: func(w http.ResponseWriter, r *http.Request) error {

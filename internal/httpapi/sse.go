@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tidings-io/tidings/internal/access"
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/live"
 )
@@ -147,7 +148,9 @@ func (s *eventStream) serve(ctx context.Context, hub *live.Hub, req live.FollowR
 			return // the client comes back with the last id it saw
 		}
 	}
-	_ = s.tell(f, f.Rest()) // the last words; the client may be gone
+	if refused, _ := errors.AsType[*access.Refused](context.Cause(ctx)); refused == nil {
+		_ = s.tell(f, f.Rest()) // the last words; the client may be gone
+	}
 }
 
 // greet says where the stream continues from, and why it is not where the client

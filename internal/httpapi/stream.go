@@ -27,6 +27,8 @@ func (a *api) inboxStream(c Config) endpoint {
 	}
 	stream := Stream(c.Hub, options)
 	return func(w http.ResponseWriter, r *http.Request) error {
+		r, stop := a.hold(r)
+		defer stop()
 		stream(w, r)
 		return nil
 	}

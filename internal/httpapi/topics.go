@@ -81,6 +81,9 @@ func (a *api) changeSubscribers(w http.ResponseWriter, r *http.Request) (done, e
 	if err := f.err(); err != nil {
 		return done{}, err
 	}
+	if err := mayChange(r, c.Add, c.Remove); err != nil {
+		return done{}, err
+	}
 	receipt, err := commands.HandleSubscribers(r.Context(), a.store, a.metadata(r, a.newID()), c)
 	if err != nil {
 		return done{}, err
