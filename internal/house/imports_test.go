@@ -45,6 +45,8 @@ var sees = map[string][]string{
 
 	// A server is a server.
 	"internal/postgres": {},
+	// Whose a token is and what it says; what that permits is the edge's to know.
+	"internal/token": {},
 	// An independent computation of what the API must do: it may share no code with it.
 	"internal/workload": {},
 	"internal/house":    {},
@@ -129,8 +131,8 @@ var bans = []ban{
 		reason: "whoever owns tables migrates them",
 	},
 	{
-		path: "net/http", only: []string{"internal/httpapi", "internal/workload", "internal/soak", "internal/bench", "internal/process", "cmd", "client", "web"}, tests: true,
-		reason: "HTTP ends at the edge: status codes, headers and requests mean nothing further in",
+		path: "net/http", only: []string{"internal/httpapi", "internal/workload", "internal/soak", "internal/bench", "internal/process", "internal/token", "cmd", "client", "web"}, tests: true,
+		reason: "HTTP ends at the edge: status codes, headers and requests mean nothing further in; token only fetches key sets",
 	},
 	{
 		path: "github.com/go-chi/chi/v5", only: []string{"internal/httpapi"},
@@ -143,6 +145,14 @@ var bans = []ban{
 	{
 		path: "github.com/alecthomas/kong", only: []string{"cmd", "internal/process", "internal/bench"},
 		reason: "flags and environment are read by programs, validated before anything opens",
+	},
+	{
+		path: "github.com/golang-jwt/jwt/v5", only: []string{"internal/token"}, tests: true,
+		reason: "the library is laxer than we are: one package reads tokens",
+	},
+	{
+		path: "github.com/MicahParks/jwkset", only: []string{"internal/token"}, tests: true,
+		reason: "as golang-jwt: one package says which keys of a set count",
 	},
 	{
 		path: "testing", only: []string{"internal/eventstore/storetest"}, tests: true,
