@@ -22,6 +22,7 @@ import (
 // API serves commands, queries and streams.
 type API struct {
 	*Connections
+	Access   *AccessControl // nil: everybody may do everything
 	Logger   *slog.Logger
 	Registry *prometheus.Registry
 }
@@ -44,17 +45,24 @@ func (a API) Run(ctx context.Context, listener net.Listener, serving func()) err
 	defer drained()
 	parts, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	handler, err := httpapi.New(httpapi.Config{
+	config := httpapi.Config{
 		Store: a.Store, Log: a.Store, Reads: patient{reads, drain}, Hub: hub, Console: web.Console(),
 		Stream: httpapi.StreamOptions{Drain: drain},
 		Ready:  a.checks(hub, reads), Logger: a.Logger, Registerer: a.Registry, Gatherer: a.Registry,
-	})
+	}
+	if a.Access != nil {
+		config.Access, config.QueryToken = a.Access.Authority, a.Access.QueryToken
+	}
+	handler, err := httpapi.New(config)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return hub.Run(parts) })
 	g.Go(func() error { return reads.Run(parts) })
+	for _, run := range a.Access.parts() {
+		g.Go(func() error { return run(parts) })
+	}
 	g.Go(func() error {
 		defer stop()
 		return httpapi.Serve(ctx, listener, handler, drained, a.Logger)
@@ -71,7 +79,7 @@ func (a API) Run(ctx context.Context, listener net.Listener, serving func()) err
 }
 
 func (a API) checks(hub *live.Hub, reads *queries.Queries) []httpapi.Check {
-	return []httpapi.Check{
+	checks := []httpapi.Check{
 		{Name: "eventstore", Ask: func(ctx context.Context) error {
 			_, err := a.Store.Head(ctx)
 			return err
@@ -79,6 +87,10 @@ func (a API) checks(hub *live.Hub, reads *queries.Queries) []httpapi.Check {
 		{Name: "database", Ask: func(ctx context.Context) error { return a.readable(ctx, reads) }},
 		{Name: "live", Ask: func(context.Context) error { return hub.Ready() }},
 	}
+	if a.Access != nil {
+		checks = append(checks, httpapi.Check{Name: "access", Ask: a.Access.ready})
+	}
+	return checks
 }
 
 // patient answers as Queries does, but keeps nobody waiting once drain has ended:

@@ -23,12 +23,19 @@ type APICommand struct {
 	Config kong.ConfigFlag `help:"JSON file with values for flags; flags and environment win." placeholder:"FILE"`
 	LogFlags
 	ConnectFlags
+	AccessFlags
 	Listen   string `help:"Address to serve HTTP on." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
-	Insecure bool   `help:"Listen on an address that others can reach, though there is no access control." env:"TIDINGS_INSECURE"`
+	Insecure bool   `help:"Listen on an address that others can reach, also without access control." env:"TIDINGS_INSECURE"`
 }
 
-// Validate refuses an address that must not be listened on.
-func (c *APICommand) Validate() error { return httpapi.CheckListen(c.Listen, c.Insecure) }
+// Validate refuses an address that must not be listened on, and what does not go together.
+func (c *APICommand) Validate() error {
+	err := httpapi.CheckListen(c.Listen, c.Insecure || c.required())
+	if err != nil && httpapi.CheckListen(c.Listen, true) == nil {
+		err = fmt.Errorf("%w; --jwt-key, --jwks-url or --access required turn access control on", err)
+	}
+	return errors.Join(c.AccessFlags.Validate(), err)
+}
 
 // Run serves until told to stop.
 func (c *APICommand) Run(ctx context.Context) error {
@@ -42,7 +49,11 @@ func (c *APICommand) Run(ctx context.Context) error {
 		return errors.Join(err, listener.Close())
 	}
 	defer connections.Close()
-	api := API{Connections: connections, Logger: c.Logger(), Registry: registry}
+	control, err := c.AccessFlags.open(connections.Store, c.Logger(), registry)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	api := API{Connections: connections, Access: control, Logger: c.Logger(), Registry: registry}
 	return served(ctx, api.Run(ctx, listener, func() { ready(listener) }))
 }
 
@@ -128,14 +139,16 @@ type DevCommand struct {
 	FanoutFlags
 	RetentionFlags
 	SelfCheckFlags
+	AccessFlags
 	Data        string `help:"Directory of all data, made when missing." default:"./data" env:"TIDINGS_DATA"`
-	Listen      string `help:"Address to serve HTTP on; loopback only, as there is no access control." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
+	Listen      string `help:"Address to serve HTTP on; loopback only." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
 	StoreListen string `help:"Address of the embedded event store; loopback only." default:"127.0.0.1:2113" env:"TIDINGS_STORE_LISTEN"`
 }
 
 // Validate refuses addresses that others can reach, and what means nothing.
 func (c *DevCommand) Validate() error {
-	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), ownMachine("--listen", c.Listen), ownMachine("--store-listen", c.StoreListen))
+	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.AccessFlags.Validate(),
+		ownMachine("--listen", c.Listen), ownMachine("--store-listen", c.StoreListen))
 }
 
 // ownMachine refuses an address that others can reach, where nothing overrides that.
@@ -161,8 +174,13 @@ func (c *DevCommand) Run(ctx context.Context) error {
 		return errors.Join(err, listener.Close())
 	}
 	logger := c.Logger()
-	logger.Info("development mode: no access control, loopback only", "data", data)
+	if c.required() {
+		logger.Info("development mode: access control is on, loopback only", "data", data)
+	} else {
+		logger.Info("development mode: no access control, loopback only", "data", data)
+	}
 	dev := Dev{
+		Access: c.AccessFlags,
 		Dir: data, StoreLimit: c.FanoutStoreLimit, Retention: c.retention(), SelfCheckEvery: c.SelfCheckEvery,
 		Logger: logger, Registry: newRegistry(),
 	}

@@ -22,6 +22,7 @@ type Dev struct {
 	StoreLimit     int    // see projections.Inbox
 	Retention      projections.Retention
 	SelfCheckEvery time.Duration // see Projector
+	Access         AccessFlags   // who may call the API
 	Logger         *slog.Logger
 	Registry       *prometheus.Registry
 }
@@ -68,6 +69,10 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 		Pool: connections.Pool, SelfCheckEvery: d.SelfCheckEvery, Logger: d.Logger, Registry: d.Registry,
 	}
 	inbox := projector.versions()
+	control, err := d.Access.open(connections.Store, d.Logger, d.Registry)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return inbox.Run(ctx) })
 	g.Go(func() error { return projector.selfCheck(ctx, inbox) })
@@ -75,7 +80,7 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 		if !until(ctx, func() error { return settled(inbox) }) {
 			return listener.Close()
 		}
-		return API{Connections: connections, Logger: d.Logger, Registry: d.Registry}.Run(ctx, listener, func() {
+		return API{Connections: connections, Access: control, Logger: d.Logger, Registry: d.Registry}.Run(ctx, listener, func() {
 			if until(ctx, func() error { return begun(inbox) }) {
 				ready()
 			}
