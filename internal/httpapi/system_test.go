@@ -65,6 +65,12 @@ func serve(t *testing.T, c httpapi.Config) *system {
 // serveAll starts the edge before a projector, a database and a hub.
 func serveAll(t *testing.T, c httpapi.Config) *system {
 	t.Helper()
+	return serveAllWith(t, c, func(*memory.Store, *httpapi.Config) {})
+}
+
+// serveAllWith is serveAll with a configuration that needs the store.
+func serveAllWith(t *testing.T, c httpapi.Config, configure func(*memory.Store, *httpapi.Config)) *system {
+	t.Helper()
 	url := postgres.Fresh(t)
 	pool, err := pgxpool.New(t.Context(), url)
 	if err != nil {
@@ -87,6 +93,7 @@ func serveAll(t *testing.T, c httpapi.Config) *system {
 	run(t, hub.Run)
 	run(t, reads.Run)
 	c.Store, c.Log, c.Reads, c.Hub = store, store, reads, hub
+	configure(store, &c)
 	s := serve(t, c)
 	s.store = store
 	return s
