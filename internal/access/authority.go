@@ -46,7 +46,10 @@ func New(o Options) (*Authority, error) {
 	if a.logger == nil {
 		a.logger = slog.New(slog.DiscardHandler)
 	}
-	return a, a.count(o.Registerer)
+	if err := a.count(o.Registerer); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 // Run hears of what is revoked until ctx ends, and then answers nil.

@@ -10,6 +10,6 @@ func (r *Refused) Error() string { return r.Reason }
 
 func refuse(reason string) error { return &Refused{Reason: reason} }
 
-// ErrUnavailable: who it is cannot be found out now, as something is away that is
-// needed for it. Whoever was let in before still is.
+// ErrUnavailable says that who it is cannot be found out now, as something is away
+// that is needed for it. Whoever was let in before still is.
 var ErrUnavailable = errors.New("credentials that were not seen before cannot be checked now")

@@ -2,7 +2,7 @@ package commands
 
 import "github.com/tidings-io/tidings/internal/events"
 
-// CodeKeyNotFound: there is no such API key.
+// CodeKeyNotFound says that there is no such API key.
 const CodeKeyNotFound = "key_not_found"
 
 // Key is the state of an API key.

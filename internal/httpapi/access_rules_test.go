@@ -66,9 +66,9 @@ func TestABatchIsCheckedEntryByEntry(t *testing.T) {
 		"Content-Type", "application/json", "Authorization", "Bearer "+g.rs256(t, claims("ci", "publish", "builds.*")))
 	var answer struct {
 		Results []struct {
-			ID, Code string
-			Status   any
-		}
+			ID   string `json:"id"`
+			Code string `json:"code"`
+		} `json:"results"`
 	}
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || response.StatusCode != http.StatusAccepted || len(answer.Results) != 3 {
 		t.Fatalf("got %s, %v, %+v", response.Status, err, answer)
@@ -137,11 +137,11 @@ func TestWhereACredentialMayStand(t *testing.T) {
 		headers      []string
 		want         int
 	}{
-		"a header":                                      {closed, "GET", read, []string{"Authorization", "Bearer RIGHT"}, 503},
-		"the scheme in any case":                        {closed, "GET", read, []string{"Authorization", "bEaReR RIGHT"}, 503},
-		"another scheme":                                {closed, "GET", read, []string{"Authorization", "Basic RIGHT"}, 401},
-		"no scheme":                                     {closed, "GET", read, []string{"Authorization", "RIGHT"}, 401},
-		"a cookie, for reading":                         {closed, "GET", read, []string{"Cookie", "tidings_token=RIGHT"}, 503},
+		"a header":               {closed, "GET", read, []string{"Authorization", "Bearer RIGHT"}, 503},
+		"the scheme in any case": {closed, "GET", read, []string{"Authorization", "bEaReR RIGHT"}, 503},
+		"another scheme":         {closed, "GET", read, []string{"Authorization", "Basic RIGHT"}, 401},
+		"no scheme":              {closed, "GET", read, []string{"Authorization", "RIGHT"}, 401},
+		"a cookie, for reading":  {closed, "GET", read, []string{"Cookie", "tidings_token=RIGHT"}, 503},
 		"a cookie, for a change from the same origin":   {closed, "PUT", change, []string{"Cookie", "tidings_token=RIGHT", "Sec-Fetch-Site", "same-origin"}, 201},
 		"a cookie, for a change from nowhere":           {closed, "PUT", change, []string{"Cookie", "tidings_token=RIGHT"}, 403},
 		"a cookie, for a change from another site":      {closed, "PUT", change, []string{"Cookie", "tidings_token=RIGHT", "Sec-Fetch-Site", "cross-site"}, 403},
@@ -198,7 +198,7 @@ func ends(t *testing.T, lines *bufio.Scanner) time.Duration {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for lines.Scan() { //nolint:revive // only the end is waited for
+		for lines.Scan() {
 		}
 	}()
 	select {

@@ -166,8 +166,6 @@ type attempt struct {
 	everyTopic bool   // tokens of some topics are refused
 }
 
-const someID = "018f2f6e-9a3b-4c4d-8e5f-60718293a4b5"
-
 // attempts has a row for every route that asks for a credential.
 func attempts(published string) map[string]attempt {
 	publish := `{"to":["topic:builds.main"],"title":"t"}`
@@ -266,7 +264,9 @@ func TestEveryRouteAsksWhoSendsARequest(t *testing.T) {
 	publish := func() string {
 		response := g.do(t, http.MethodPost, "/v1/notifications", `{"to":["topic:builds.main"],"title":"t"}`,
 			"Authorization", "Bearer "+admin, "Content-Type", "application/json", "Prefer", "wait=30")
-		var answer struct{ ID string }
+		var answer struct {
+			ID string `json:"id"`
+		}
 		if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || response.StatusCode != http.StatusCreated {
 			t.Fatalf("publish: %s, %v", response.Status, err)
 		}

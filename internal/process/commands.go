@@ -181,7 +181,7 @@ func (c *DevCommand) Run(ctx context.Context) error {
 	}
 	dev := Dev{
 		Access: c.AccessFlags,
-		Dir: data, StoreLimit: c.FanoutStoreLimit, Retention: c.retention(), SelfCheckEvery: c.SelfCheckEvery,
+		Dir:    data, StoreLimit: c.FanoutStoreLimit, Retention: c.retention(), SelfCheckEvery: c.SelfCheckEvery,
 		Logger: logger, Registry: newRegistry(),
 	}
 	return served(ctx, dev.Run(ctx, listener, storeListener, func() { ready(listener) }))
