@@ -51,6 +51,7 @@ type bucket struct {
 	count uint32  // attempts in it
 	mean  float32 // attempts in those before
 
+	used         bool  // false: a free place
 	older, newer int32 // by last use
 	kind         kind
 	settled      bool // more would come of its share by waiting only, not by telling

@@ -79,23 +79,24 @@ type busy struct {
 	part   float64 // of the limit
 }
 
-// report is what to tell, and the buckets that it names.
+// report is what to tell, and the busy buckets: those that it names come first.
 func (l *Limiter) report() (Report, []busy) {
-	told := l.sweep()
+	found := l.sweep()
 	r := Report{Instance: l.peers.instance, Spent: l.quotas.report()}
-	if len(told) > mostBusy {
-		slices.SortFunc(told, func(a, b busy) int { return cmp.Compare(b.part, a.part) })
-		r.Cut, told = told[mostBusy].part, told[:mostBusy]
+	if len(found) > mostBusy {
+		slices.SortFunc(found, func(a, b busy) int { return cmp.Compare(b.part, a.part) })
+		r.Cut = found[mostBusy].part
 	}
+	told := found[:min(len(found), mostBusy)]
 	r.Busy = make(map[Name]float64, len(told))
 	for _, b := range told {
 		r.Busy[b.name] = b.demand
 	}
-	return r, told
+	return r, found
 }
 
 // learn gives the buckets their shares.
-func (l *Limiter) learn(news News, told []busy) {
+func (l *Limiter) learn(news News, found []busy) {
 	p := &l.peers
 	p.instances = len(news.Others) + 1
 	floor := 1 / float64(p.instances)
@@ -106,16 +107,20 @@ func (l *Limiter) learn(news News, told []busy) {
 			oldest = other.At
 		}
 	}
-	claims := make(map[uint64]claim, len(told))
-	for _, b := range told {
-		c := p.claims[b.hash].next(b.demand, news.At, oldest)
+	claims := make(map[uint64]claim, len(found))
+	for i, b := range found {
+		var c claim // of one that the report had no room for, nobody has heard
+		told := i < mostBusy
+		if told {
+			c = p.claims[b.hash].next(b.demand, news.At, oldest)
+		}
 		others := 0.0
 		for i := range news.Others {
 			others += news.Others[i].demand(b.name, l.limits[b.kind].perSecond())
 		}
 		share, settled := c.share(b.demand, others, floor)
-		l.give(b.hash, share, settled)
-		c.kind, c.short = b.kind, share*l.limits[b.kind].perSecond() < b.demand
+		l.give(b.hash, share, settled || !told)
+		c.kind, c.short = b.kind, told && share*l.limits[b.kind].perSecond() < b.demand
 		claims[b.hash] = c
 	}
 	for hash := range p.claims {
@@ -191,9 +196,12 @@ func (l *Limiter) sweep() (found []busy) {
 func (s *shard) sweep(found []busy, limits *[kinds]limit, floor float64, now int64) []busy {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := s.oldest; i != nobody; {
+	for i := range s.all {
 		b := &s.all[i]
-		next, limit := b.newer, &limits[b.kind]
+		if !b.used {
+			continue
+		}
+		limit := &limits[b.kind]
 		demand := b.demand(limit, now)
 		part, cold := demand/limit.perSecond(), coldPart*floor
 		if b.share > 0 {
@@ -203,9 +211,8 @@ func (s *shard) sweep(found []busy, limits *[kinds]limit, floor float64, now int
 		case part >= cold:
 			found = append(found, busy{hash: b.hash, name: b.name, kind: b.kind, demand: demand, part: part})
 		case demand < unasked*limit.perSecond() && b.share == 0 && b.idle(limit, floor, now):
-			s.remove(i)
+			s.remove(int32(i)) //nolint:gosec // as add has it
 		}
-		i = next
 	}
 	return found
 }

@@ -55,7 +55,7 @@ func (l *Limiter) exchange(ctx context.Context) {
 		l.metrics.instances.Set(1)
 		return
 	}
-	report, told := l.report()
+	report, found := l.report()
 	limited, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	news, err := l.peers.exchange.Swap(limited, report)
@@ -65,7 +65,7 @@ func (l *Limiter) exchange(ctx context.Context) {
 		l.lost(ctx, err)
 	default:
 		l.found(ctx)
-		l.learn(news, told)
+		l.learn(news, found)
 		l.quotas.settle(report.Spent, news.Spent, l.peers.instances)
 		l.metrics.instances.Set(float64(l.peers.instances))
 	}

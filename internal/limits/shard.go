@@ -54,7 +54,7 @@ func (s *shard) add(b bucket, limits *[kinds]limit, floor float64, now int64) *b
 		i = int32(len(s.all)) //nolint:gosec // at most most
 		s.all = append(s.all, b)
 	}
-	s.index[b.hash] = i
+	s.index[b.hash], s.all[i].used = i, true
 	s.link(i)
 	return &s.all[i]
 }
@@ -73,6 +73,7 @@ func (s *shard) spare(limits *[kinds]limit, floor float64, now int64) int32 {
 func (s *shard) remove(i int32) {
 	s.unlink(i)
 	delete(s.index, s.all[i].hash)
+	s.all[i].used = false
 	s.free = append(s.free, i)
 }
 
