@@ -56,19 +56,23 @@ func (l *Limiter) exchange(ctx context.Context) {
 		return
 	}
 	report, found := l.report()
-	limited, cancel := context.WithTimeout(ctx, deadline)
-	defer cancel()
-	news, err := l.peers.exchange.Swap(limited, report)
-	switch {
-	case ctx.Err() != nil: // cut short by our own end, which is no fault
-	case err != nil:
+	news, err := l.swap(ctx, report)
+	if err != nil {
 		l.lost(ctx, err)
-	default:
-		l.found(ctx)
-		l.learn(news, found)
-		l.quotas.settle(report.Spent, news.Spent, l.peers.instances)
-		l.metrics.instances.Set(float64(l.peers.instances))
+		return
 	}
+	l.found(ctx)
+	l.learn(news, found)
+	l.quotas.settle(report.Spent, news.Spent, l.peers.instances)
+	l.metrics.instances.Set(float64(l.peers.instances))
+}
+
+// swap is not cut short by the end of ctx: nobody would know whether the report was written, and
+// it might be after the instance has left.
+func (l *Limiter) swap(ctx context.Context, r Report) (News, error) {
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
+	defer cancel()
+	return l.peers.exchange.Swap(limited, r)
 }
 
 func (l *Limiter) lost(ctx context.Context, err error) {
@@ -89,22 +93,22 @@ func (l *Limiter) found(ctx context.Context) {
 	}
 }
 
-// leave adds what was spent last and takes the report back. What it does not get done in its time
-// is lost: a second's spending, and the others wait until the report is old.
+// leave adds what was spent last and takes the report back. What does not succeed is lost: a
+// second's spending, and the others wait until the report is old.
 func (l *Limiter) leave(ctx context.Context) {
 	l.forget()
-	if l.peers.exchange == nil || l.peers.away {
+	if l.peers.exchange == nil {
 		return
 	}
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
-	defer cancel()
-	report := Report{Instance: l.peers.instance, Spent: l.quotas.report()}
-	news, err := l.peers.exchange.Swap(limited, report)
+	report := Report{Instance: l.peers.instance, Busy: map[Name]float64{}, Spent: l.quotas.report()}
+	news, err := l.swap(ctx, report)
 	if err == nil {
 		l.quotas.settle(report.Spent, news.Spent, l.peers.instances)
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
+		defer cancel()
 		err = l.peers.exchange.Leave(limited, l.peers.instance)
 	}
 	if err != nil {
-		l.logger.WarnContext(limited, "the limits' last exchange did not succeed", "error", err)
+		l.logger.WarnContext(ctx, "the limits' last exchange did not succeed", "error", err)
 	}
 }
