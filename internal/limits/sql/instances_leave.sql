@@ -1,0 +1,2 @@
+delete from limits.instances
+where instance = $1

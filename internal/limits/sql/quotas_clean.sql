@@ -1,0 +1,2 @@
+delete from limits.quotas
+where day < $1 - 2
