@@ -1,6 +1,7 @@
 package process
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -130,7 +131,7 @@ func TestANewKeyIsWrittenOnce(t *testing.T) {
 	if _, err := command.token("", time.Now()); err == nil {
 		t.Error("the key was written over")
 	}
-	if after, err := os.ReadFile(file); err != nil || string(after) != string(secret) {
+	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(after, secret) {
 		t.Errorf("the key is another now, %v", err)
 	}
 	command = TokenCommand{Sub: "ann", For: time.Minute, Key: file}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -44,7 +45,7 @@ func (i *issuer) will(answer func(*http.Request) (*http.Response, error)) {
 func (i *issuer) fetches() []time.Time {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.asked[:len(i.asked):len(i.asked)]
+	return slices.Clip(i.asked)
 }
 
 func serve(status int, body string) func(*http.Request) (*http.Response, error) {
