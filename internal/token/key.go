@@ -87,7 +87,7 @@ func secretKey(secret []byte) (Key, error) {
 
 // publicKey is a key that verifies only.
 func publicKey(public any) (Key, error) {
-	algorithm := ""
+	var algorithm string
 	switch public := public.(type) {
 	case *rsa.PublicKey:
 		algorithm = RS256

@@ -119,8 +119,7 @@ func (s source) fetch(ctx context.Context) (document, error) {
 
 // quiet drops the URL from an error: its query may hold what is not to be logged.
 func quiet(err error) error {
-	var named *url.Error
-	if errors.As(err, &named) {
+	if named, ok := errors.AsType[*url.Error](err); ok {
 		return named.Err
 	}
 	return err
