@@ -176,7 +176,7 @@ func (a *api) audit(w http.ResponseWriter, r *http.Request) error {
 	if err := a.logHas(r.Context(), atLeast); err != nil {
 		return err
 	}
-	w.Header().Set("Vary", "Accept")
+	w.Header().Add("Vary", "Accept")
 	if accepts(r.Header, ndjson) {
 		return a.auditStream(w, r, after, filter)
 	}
@@ -313,6 +313,7 @@ func (l *lineWriter) write(line any) error {
 		l.waiting = 0
 		err = l.control.Flush()
 	}
+	_ = l.control.SetWriteDeadline(time.Time{}) // the next line may be far: HTTP/2 ends a stream whose deadline passes
 	if err != nil {
 		return fmt.Errorf("write a line: %w", err)
 	}

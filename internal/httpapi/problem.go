@@ -20,6 +20,7 @@ import (
 const (
 	codeMalformed        = "malformed"
 	codeCrossOrigin      = "cross_origin"
+	codeMisdirected      = "misdirected_request"
 	codeNotFound         = "not_found"
 	codeTopicNotFound    = "topic_not_found"
 	codeMethodNotAllowed = "method_not_allowed"
@@ -57,6 +58,10 @@ var kinds = map[string]kind{
 	codeCrossOrigin: {
 		status: http.StatusForbidden, title: "Requests from other sites are refused",
 		meaning: "A browser sent this on behalf of a page of another site. Nothing was done.",
+	},
+	codeMisdirected: {
+		status: http.StatusMisdirectedRequest, title: "The request is for another host",
+		meaning: "This server is not served under the name in the header Host: call it by one of its own, or tell it the name with --hosts. Nothing was done.",
 	},
 	codeNotFound: {
 		status: http.StatusNotFound, title: "There is nothing here",
