@@ -31,7 +31,7 @@ func ParseHosts(list string) ([]string, error) {
 			continue
 		}
 		name := hostName(text)
-		if name == "" || strings.ContainsAny(name, "/@?# *[]%") {
+		if name == "" || strings.ContainsAny(text, "/@?# *%") || strings.ContainsAny(name, "[]") {
 			return nil, fmt.Errorf("host %q: it is no name, such as tidings.example.com, and no address", text)
 		}
 		names = append(names, name)
@@ -78,7 +78,7 @@ func isLoopback(name string) bool {
 func hostName(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
-	} else if inner, ok := strings.CutPrefix(host, "["); ok {
+	} else if inner, ok := strings.CutPrefix(host, "["); ok && strings.HasSuffix(inner, "]") {
 		host = strings.TrimSuffix(inner, "]")
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
