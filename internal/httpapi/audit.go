@@ -317,6 +317,7 @@ func (l *lineWriter) write(line any) error {
 		l.waiting = 0
 		err = l.control.Flush()
 	}
+	_ = l.control.SetWriteDeadline(time.Time{}) // the next line may be far: HTTP/2 ends a stream whose deadline passes
 	if err != nil {
 		return fmt.Errorf("write a line: %w", err)
 	}

@@ -3,9 +3,11 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -74,6 +76,17 @@ type Config struct {
 	MaxBodyBytes, MaxBatchBytes int64
 	// BodyTimeout is how long a body may take to arrive; default 30 s.
 	BodyTimeout time.Duration
+	// WriteTimeout is how long an answer may take to be taken, from its first byte;
+	// default 60 s. Streams have deadlines of their own.
+	WriteTimeout time.Duration
+	// TrustedProxies are those whose X-Forwarded-For is believed: see ParseProxies.
+	TrustedProxies []netip.Prefix
+	// Origins are the sites whose pages may use the API: see ParseOrigins. None: only
+	// the API's own.
+	Origins []string
+	// Hosts are the names the API is served under: see ParseHosts. Those of the machine
+	// itself, as localhost, always are; nil: every name.
+	Hosts []string
 }
 
 // devSubject is who everybody is without access control.
@@ -92,8 +105,13 @@ type api struct {
 	gatherer prometheus.Gatherer
 
 	maxBodyBytes, maxBatchBytes int64
-	bodyTimeout                 time.Duration
-	queryToken                  bool
+	bodyTimeout, writeTimeout   time.Duration
+
+	proxies []netip.Prefix
+	sites   sites
+	hosts   hosts
+
+	queryToken bool
 }
 
 func newAPI(c Config) (*api, error) {
@@ -103,7 +121,11 @@ func newAPI(c Config) (*api, error) {
 	a := &api{
 		store: c.Store, log: c.Log, reads: c.Reads, access: c.Access, queryToken: c.QueryToken, newID: c.NewID, logger: c.Logger,
 		ready: c.Ready, gatherer: c.Gatherer, maxBodyBytes: c.MaxBodyBytes, maxBatchBytes: c.MaxBatchBytes,
-		bodyTimeout: c.BodyTimeout,
+		bodyTimeout: c.BodyTimeout, writeTimeout: c.WriteTimeout, proxies: c.TrustedProxies, hosts: newHosts(c.Hosts),
+	}
+	var err error
+	if a.sites, err = newSites(c.Origins); err != nil {
+		return nil, fmt.Errorf("httpapi: %w", err)
 	}
 	if a.newID == nil {
 		a.newID = uuid.New
@@ -122,6 +144,9 @@ func newAPI(c Config) (*api, error) {
 	}
 	if a.bodyTimeout <= 0 {
 		a.bodyTimeout = bodyTimeout
+	}
+	if a.writeTimeout <= 0 {
+		a.writeTimeout = writeTimeout
 	}
 	return a, nil
 }

@@ -93,15 +93,16 @@ func allowedMethods(mux *chi.Mux, r *http.Request) []string {
 	})
 }
 
-// edge does what goes for every request: its id, its escaped path, headers that
-// keep browsers from harm, panics, and counting.
+// edge does what goes for every request: its id, the client's address, its escaped
+// path, headers that keep browsers from harm, the time an answer may take, panics,
+// and counting.
 func (a *api) edge(routes http.Handler) http.Handler {
-	crossOrigin := http.NewCrossOriginProtection()
+	inside := a.sites.handler(a.guarded(routes))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		rec := &recorder{ResponseWriter: w}
-		r = identify(rec, r, a.newID)
-		rec.Header().Set("X-Content-Type-Options", "nosniff")
+		rec := newRecorder(w, r, a.writeTimeout)
+		r = locate(identify(rec, r, a.newID), a.proxies)
+		secure(rec.Header(), r)
 		r.URL.RawPath = r.URL.EscapedPath() // names may contain %2F: routing goes by the escaped path, always
 		defer func() {
 			if p := recover(); p != nil {
@@ -109,16 +110,27 @@ func (a *api) edge(routes http.Handler) http.Handler {
 			}
 			a.metrics.request(rec, r.Method, time.Since(began))
 		}()
-		if err := crossOrigin.Check(r); err != nil {
-			a.fail(rec, r, &fault{code: codeCrossOrigin})
+		inside.ServeHTTP(rec, r)
+		rec.limitDeparture() // of what the server still holds back, and of the end of a stream
+	})
+}
+
+// guarded refuses what no route needs to see.
+func (a *api) guarded(routes http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case !a.hosts.serve(r):
+			a.fail(w, r, &fault{code: codeMisdirected})
+			return
+		case a.sites.check(r) != nil:
+			a.fail(w, r, &fault{code: codeCrossOrigin})
+			return
+		case !utf8.ValidString(r.URL.Path):
+			a.fail(w, r, malformed("the path is not valid UTF-8"))
 			return
 		}
-		if !utf8.ValidString(r.URL.Path) {
-			a.fail(rec, r, malformed("the path is not valid UTF-8"))
-			return
-		}
-		limitArrival(rec, r, a.bodyTimeout)
-		routes.ServeHTTP(rec, r)
+		limitArrival(w, r, a.bodyTimeout)
+		routes.ServeHTTP(w, r)
 	})
 }
 

@@ -66,7 +66,7 @@ func (m *metrics) begin(routes []route) {
 		}
 	}
 	for _, method := range append(slices.Clone(methods), otherMethod) {
-		for _, status := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed} {
+		for _, status := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusMisdirectedRequest} {
 			m.requests.WithLabelValues(otherRoute, method, strconv.Itoa(status))
 		}
 	}

@@ -27,6 +27,7 @@ const (
 
 	codeInsufficientScope = "insufficient_scope"
 
+	codeMisdirected      = "misdirected_request"
 	codeNotFound         = "not_found"
 	codeTopicNotFound    = "topic_not_found"
 	codeMethodNotAllowed = "method_not_allowed"
@@ -84,6 +85,10 @@ var kinds = map[string]kind{
 	codeAccessAway: {
 		status: http.StatusServiceUnavailable, title: "Who you are cannot be checked now", retryAfter: 2 * time.Second,
 		meaning: "The credential was not seen here before, and the event store or the key set that says whether it holds is away. Nothing was done. Try again.",
+	},
+	codeMisdirected: {
+		status: http.StatusMisdirectedRequest, title: "The request is for another host",
+		meaning: "This server is not served under the name in the header Host: call it by one of its own, or tell it the name with --hosts. Nothing was done.",
 	},
 	codeNotFound: {
 		status: http.StatusNotFound, title: "There is nothing here",

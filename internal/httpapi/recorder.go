@@ -2,14 +2,30 @@ package httpapi
 
 import (
 	"net/http"
+	"time"
 )
 
-// recorder remembers what was answered, and for which route.
+// writeTimeout is how long an answer may take from its first byte: a slow line takes
+// the largest page in less, and whoever does not read holds no more than this.
+const writeTimeout = time.Minute
+
+// recorder remembers what was answered, and for which route, and bounds the time
+// that the answer may take to be taken.
 type recorder struct {
 	http.ResponseWriter
 
-	route  string
-	status int
+	route    string
+	status   int
+	patience time.Duration // 0: no end
+}
+
+// newRecorder begins an answer. On a connection that is used again the deadline of
+// the answer before would otherwise still be set.
+func newRecorder(w http.ResponseWriter, r *http.Request, patience time.Duration) *recorder {
+	if r.ProtoMajor < 2 {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // recorders in tests have none
+	}
+	return &recorder{ResponseWriter: w, patience: patience}
 }
 
 // record is the recorder below a response writer of this package's handlers.
@@ -30,6 +46,7 @@ func record(w http.ResponseWriter) *recorder {
 func (w *recorder) WriteHeader(status int) {
 	if w.status == 0 && status >= http.StatusOK {
 		w.status = status
+		w.limitDeparture()
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -38,8 +55,17 @@ func (w *recorder) WriteHeader(status int) {
 func (w *recorder) Write(body []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
+		w.limitDeparture()
 	}
 	return w.ResponseWriter.Write(body)
+}
+
+// limitDeparture bounds the time from now in which the answer may be taken. Streams
+// replace the deadline with each write.
+func (w *recorder) limitDeparture() {
+	if w.patience > 0 {
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.patience)) // as above
+	}
 }
 
 // Unwrap lets http.ResponseController reach the connection.

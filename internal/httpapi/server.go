@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,8 +15,18 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
-	shutdownTimeout   = 8 * time.Second // leaves two of the ten seconds a program has for the rest
+	silentPeer        = 30 * time.Second // an HTTP/2 client that sends nothing for so long is asked whether it is there
+	deadPeer          = 15 * time.Second // and has this long to answer
+	shutdownTimeout   = 8 * time.Second  // leaves two of the ten seconds a program has for the rest
 )
+
+// Encrypted takes connections by TLS 1.2 or later, HTTP/2 among them. The certificate
+// is asked for with each new connection, so that it may change meanwhile.
+func Encrypted(listener net.Listener, certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) net.Listener {
+	return tls.NewListener(listener, &tls.Config{
+		MinVersion: tls.VersionTLS12, GetCertificate: certificate, NextProtos: []string{"h2", "http/1.1"},
+	})
+}
 
 // Serve answers requests until ctx ends. Then it takes no more, calls drain, which
 // ends the streams, waits for what is under way, and cuts off what is left after
@@ -26,6 +37,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, dra
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{WriteByteTimeout: writeTimeout, SendPingTimeout: silentPeer, PingTimeout: deadPeer},
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug), // mostly clients that left
 	}
 	failed := make(chan error, 1)

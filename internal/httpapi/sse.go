@@ -226,6 +226,7 @@ func (s *eventStream) flush(text []byte) error {
 	if err := s.control.Flush(); err != nil {
 		return fmt.Errorf("write to the stream: %w", err)
 	}
+	_ = s.control.SetWriteDeadline(time.Time{}) // HTTP/2 ends a stream whose deadline passes, though nothing waits to be written
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tidings-io/tidings/internal/certificate"
 	"github.com/tidings-io/tidings/internal/eventstore/node"
 	eventlog "github.com/tidings-io/tidings/internal/eventstore/node/log"
 	"github.com/tidings-io/tidings/internal/httpapi"
@@ -19,9 +20,9 @@ import (
 // Node is the embedded event store.
 type Node struct {
 	Dir         string
-	Log         eventlog.Options  // but for its Logger
-	Certificate *node.Certificate // nil: no TLS
-	Users       *node.Users       // nil: everybody may call
+	Log         eventlog.Options         // but for its Logger
+	Certificate *certificate.Certificate // nil: no TLS
+	Users       *node.Users              // nil: everybody may call
 	Logger      *slog.Logger
 	Registerer  prometheus.Registerer
 	Monitor     net.Listener        // serves health and metrics, to everybody; nil: nothing does

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/tidings-io/tidings/internal/certificate"
 	"github.com/tidings-io/tidings/internal/eventstore/node"
 	"github.com/tidings-io/tidings/internal/httpapi"
 )
@@ -38,9 +39,9 @@ func (f NodeAccessFlags) check(address string, insecure bool) error {
 }
 
 // open reads the files; what is not asked for is nil.
-func (f NodeAccessFlags) open(logger *slog.Logger) (certificate *node.Certificate, users *node.Users, err error) {
+func (f NodeAccessFlags) open(logger *slog.Logger) (shown *certificate.Certificate, users *node.Users, err error) {
 	if f.TLSCert != "" {
-		if certificate, err = node.OpenCertificate(f.TLSCert, f.TLSKey, logger); err != nil {
+		if shown, err = certificate.Open(f.TLSCert, f.TLSKey, logger); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -49,5 +50,5 @@ func (f NodeAccessFlags) open(logger *slog.Logger) (certificate *node.Certificat
 			return nil, nil, err
 		}
 	}
-	return certificate, users, nil
+	return shown, users, nil
 }

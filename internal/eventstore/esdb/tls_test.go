@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/tidings-io/tidings/internal/certificate"
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/eventstore/esdb"
 	"github.com/tidings-io/tidings/internal/eventstore/node"
@@ -90,7 +91,7 @@ func startGuarded(t *testing.T) *guarded {
 		t.Fatal(err)
 	}
 	var options node.Options
-	if options.Certificate, err = node.OpenCertificate(certFile, keyFile, nil); err != nil {
+	if options.Certificate, err = certificate.Open(certFile, keyFile, nil); err != nil {
 		t.Fatal(err)
 	}
 	if options.Users, err = node.OpenUsers(write("users", append([]byte("alice:"), hash...)), nil); err != nil {

@@ -154,7 +154,7 @@ func credentialsOf(ctx context.Context) (name, password string, ok bool) {
 func (n *Node) access() []grpc.ServerOption {
 	options := []grpc.ServerOption{grpc.MaxHeaderListSize(maxHeaderBytes)}
 	if n.options.Certificate != nil {
-		options = append(options, grpc.Creds(n.options.Certificate.credentials()))
+		options = append(options, grpc.Creds(transport(n.options.Certificate, n.logger)))
 	}
 	if n.options.Users != nil {
 		g := newGate(n.options.Users, n.logger, n.logins)

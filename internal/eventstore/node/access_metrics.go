@@ -19,7 +19,7 @@ func newLogins(o Options) *prometheus.CounterVec {
 			if o.Certificate == nil {
 				return 0
 			}
-			return float64(o.Certificate.expires().Unix())
+			return float64(o.Certificate.Expires().Unix())
 		})
 		o.Registerer.MustRegister(logins, expiry)
 	}

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/tidings-io/tidings/internal/certificate"
 	eventlog "github.com/tidings-io/tidings/internal/eventstore/node/log"
 )
 
@@ -47,7 +48,7 @@ type Options struct {
 	// Logger gets the node's own faults; nil: none.
 	Logger *slog.Logger
 	// Certificate makes the node speak TLS, 1.2 or later; nil: everything is in clear.
-	Certificate *Certificate
+	Certificate *certificate.Certificate
 	// Users are those whose calls are answered, but for the two that clients make before they say who they are (GetSupportedMethods and
 	// Gossip's Read); nil: nobody is asked. Without Certificate passwords cross the network in clear.
 	Users *Users

@@ -23,6 +23,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tidings-io/tidings/internal/certificate"
 	"github.com/tidings-io/tidings/internal/eventstore/node"
 	eventlog "github.com/tidings-io/tidings/internal/eventstore/node/log"
 )
@@ -117,12 +118,12 @@ func guard(t *testing.T, users ...string) *guarded {
 	g := &guarded{authority: newAuthority(t), logged: &said{}}
 	g.issue(t, 2, time.Now().Add(time.Hour))
 	logger := slog.New(slog.NewTextHandler(g.logged, nil))
-	certificate, err := node.OpenCertificate(g.certFile(), g.keyFile(), logger)
+	shown, err := certificate.Open(g.certFile(), g.keyFile(), logger)
 	if err != nil {
 		t.Fatal(err)
 	}
 	registry := prometheus.NewPedanticRegistry()
-	options := node.Options{Logger: logger, Registerer: registry, Certificate: certificate}
+	options := node.Options{Logger: logger, Registerer: registry, Certificate: shown}
 	if len(users) > 0 {
 		g.users = filepath.Join(g.dir, "users")
 		replace(t, g.users, []byte(strings.Join(users, "\n")))
@@ -313,26 +314,6 @@ func TestAnExpiredCertificate(t *testing.T) {
 	}
 	if got := gather(t, g.gather)["tidings_node_certificate_expiry_seconds"]; got != float64(end.Unix()) {
 		t.Errorf("the metric says %v, want %d", got, end.Unix())
-	}
-}
-
-func TestCertificatesThatAreRefused(t *testing.T) {
-	t.Parallel()
-	a := newAuthority(t)
-	a.issue(t, 2, time.Now().Add(time.Hour))
-	other := newAuthority(t)
-	other.issue(t, 2, time.Now().Add(time.Hour))
-	for name, c := range map[string]struct{ cert, key, says string }{
-		"no certificate there":   {a.dir + "/none", a.keyFile(), a.dir + "/none"},
-		"no key there":           {a.certFile(), a.dir + "/none", a.dir + "/none"},
-		"mixed up":               {a.keyFile(), a.certFile(), a.keyFile()},
-		"the key is another's":   {a.certFile(), other.keyFile(), "does not match"},
-		"a directory":            {a.dir, a.keyFile(), a.dir},
-		"the certificate is key": {a.certFile(), a.certFile(), a.certFile()},
-	} {
-		if _, err := node.OpenCertificate(c.cert, c.key, nil); err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: got %v, want an error that says %q", name, err, c.says)
-		}
 	}
 }
 

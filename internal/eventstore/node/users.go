@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/tidings-io/tidings/internal/certificate"
 )
 
 const (
@@ -32,7 +34,7 @@ const (
 type Users struct {
 	file   string
 	logger *slog.Logger
-	files  *watched
+	files  *certificate.Watched
 	roll   atomic.Pointer[roll]
 	// hashing has room for one: passwords are hashed one at a time, so that whoever tries passwords gets one core at most. What has been
 	// checked once is remembered, so hardly any call comes here.
@@ -45,7 +47,7 @@ func OpenUsers(file string, logger *slog.Logger) (*Users, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	u := &Users{file: file, logger: logger, files: watch(file), hashing: make(chan struct{}, 1)}
+	u := &Users{file: file, logger: logger, files: certificate.Watch(file), hashing: make(chan struct{}, 1)}
 	if err := u.read(); err != nil {
 		return nil, err
 	}
@@ -74,7 +76,7 @@ func HashPassword(name string, password []byte) (string, error) {
 
 // current is the roll as the file has it now, or had it when it was last in order.
 func (u *Users) current() *roll {
-	if u.files.changed() {
+	if u.files.Changed() {
 		if err := u.read(); err != nil {
 			u.logger.Error("the new users file is not in order, the old users stay", "error", err)
 		} else {
@@ -102,7 +104,7 @@ func (u *Users) read() error {
 		return err
 	}
 	u.roll.Store(newRoll(hashes, u.hashing))
-	if readableByAll(u.file) {
+	if certificate.ReadableByAll(u.file) {
 		u.logger.Warn("everybody on this machine may read the users file: chmod o-r it", "file", u.file)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package node
+package certificate
 
 import (
 	"os"
@@ -21,11 +21,11 @@ func TestFilesAreLookedAt(t *testing.T) {
 	}
 	do(os.WriteFile(one, []byte("1"), 0o600))
 	synctest.Test(t, func(t *testing.T) {
-		w := watch(one, two)
+		w := Watch(one, two)
 		expect := func(after time.Duration, what string, want bool) {
 			t.Helper()
 			time.Sleep(after) // the bubble's time
-			if got := w.changed(); got != want {
+			if got := w.Changed(); got != want {
 				t.Errorf("%s: got %t, want %t", what, got, want)
 			}
 		}

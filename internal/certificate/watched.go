@@ -1,4 +1,4 @@
-package node
+package certificate
 
 import (
 	"io/fs"
@@ -12,8 +12,8 @@ import (
 // lookEvery is how often files are looked at again, at most: a change is in force a second later.
 const lookEvery = time.Second
 
-// watched are files that may be replaced while they are in use. It may be used by several goroutines at once.
-type watched struct {
+// Watched are files that may be replaced while they are in use. It may be used by several goroutines at once.
+type Watched struct {
 	paths []string
 	since time.Time
 	next  atomic.Int64 // when to look again, in nanoseconds after since
@@ -22,16 +22,16 @@ type watched struct {
 	seen []fs.FileInfo // nil: not there
 }
 
-// watch takes the files as they are now: read them afterwards, or a change in between is missed.
-func watch(paths ...string) *watched {
-	w := &watched{paths: paths, since: time.Now()}
+// Watch takes the files as they are now: read them afterwards, or a change in between is missed.
+func Watch(paths ...string) *Watched {
+	w := &Watched{paths: paths, since: time.Now()}
 	w.next.Store(int64(lookEvery))
 	w.seen = w.look()
 	return w
 }
 
-// changed tells one caller that the files have changed since they were last looked at; the others go on with what they have.
-func (w *watched) changed() bool {
+// Changed tells one caller that the files have changed since they were last looked at; the others go on with what they have.
+func (w *Watched) Changed() bool {
 	now := time.Since(w.since)
 	if int64(now) < w.next.Load() || !w.mu.TryLock() {
 		return false
@@ -46,7 +46,7 @@ func (w *watched) changed() bool {
 	return true
 }
 
-func (w *watched) look() []fs.FileInfo {
+func (w *Watched) look() []fs.FileInfo {
 	seen := make([]fs.FileInfo, len(w.paths))
 	for i, path := range w.paths {
 		seen[i], _ = os.Stat(path) // nil when it is not there: whoever reads it says why
@@ -62,8 +62,8 @@ func sameFile(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// readableByAll says whether everybody on this machine may read a file.
-func readableByAll(path string) bool {
+// ReadableByAll says whether everybody on this machine may read a file.
+func ReadableByAll(path string) bool {
 	const others = 0o004
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().Perm()&others != 0
