@@ -31,3 +31,29 @@ func TestThePageIsWhole(t *testing.T) {
 		}
 	}
 }
+
+// What a token may do in the page: be typed unseen, be kept for its tab, be sent as a
+// header, and be in a cookie that no other site's request carries and that ends soon.
+func TestATokenStaysInThePage(t *testing.T) {
+	t.Parallel()
+	for rule, text := range map[string]string{
+		"it is typed unseen, and not remembered":   `<input id="token" type="password" autocomplete="off"`,
+		"the field is hidden until it is needed":   `<span id="access" hidden>`,
+		"it is kept as long as its tab":            `sessionStorage.setItem("tidings_token", token)`,
+		"it is sent as a header":                   `Authorization: "Bearer " + shown`,
+		"the stream's cookie is for this site":     `Path=/; SameSite=Strict; Max-Age=${seconds}${location.protocol === "https:" ? "; Secure" : ""}`,
+		"the cookie goes with the token":           `if (token) carry("", 0);`,
+		"a refused stream is not waited for":       `source.readyState === EventSource.CLOSED`,
+		"what is no token never reaches a header":  `throw new Error("that is no token")`,
+		"a refusal is shown in the server's words": `if (answer.status === 401 && shown === token) refused(error.message);`,
+	} {
+		if !strings.Contains(page, text) {
+			t.Errorf("%s: the page has no %s", rule, text)
+		}
+	}
+	for _, danger := range []string{"localStorage", "access_token", "console.", "indexedDB", `\?[^"` + "`" + `]*\$\{token`} {
+		if found := regexp.MustCompile(danger).FindString(page); found != "" {
+			t.Errorf("the page has %q, where a token would stay or be seen", found)
+		}
+	}
+}

@@ -8,11 +8,14 @@ import (
 	"os"
 	"time"
 
+	"github.com/tidings-io/tidings/internal/process"
 	"github.com/tidings-io/tidings/internal/workload"
 )
 
 // importCmd is `tidings import`: it replays a workload through the HTTP API.
 type importCmd struct {
+	process.TokenFlags
+
 	File        string        `arg:"" help:"Workload to replay, plain or compressed with gzip." type:"existingfile"`
 	URL         string        `name:"url" help:"Where the API is." default:"http://127.0.0.1:8080" env:"TIDINGS_URL"`
 	Verify      string        `help:"Afterwards compare every inbox with this expected outcome." placeholder:"EXPECTED.json" type:"existingfile"`
@@ -47,7 +50,11 @@ func (c *importCmd) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	server := &workload.Server{URL: c.URL, Patience: c.Patience}
+	token, err := c.Token()
+	if err != nil {
+		return err
+	}
+	server := &workload.Server{URL: c.URL, Token: token, Patience: c.Patience}
 	report, err := c.replay(ctx, w, server)
 	if err != nil || want == nil {
 		return err

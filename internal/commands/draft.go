@@ -27,20 +27,13 @@ const (
 	maxLinkBytes   = 2048
 )
 
-// Flaw is one thing wrong with a request: the field, as a path such as
-// "to[3]", and what to do about it.
-type Flaw struct {
-	Field   string `json:"field"`
-	Message string `json:"message"`
-}
-
 // ParseDraft reads a notification as clients send it, fills in defaults and
 // checks everything, naming every flaw at once. The result lacks only its id. It
 // expects well-formed JSON in valid UTF-8 and answers a flaw otherwise.
 func ParseDraft(body json.RawMessage) (events.Published, []Flaw) {
 	d := draft{published: events.Published{Severity: events.SeverityNormal}}
 	var members map[string]json.RawMessage
-	if err := json.Unmarshal(body, &members); err != nil || members == nil {
+	if err := json.Unmarshal(body, &members); err != nil || members == nil || !utf8.Valid(body) {
 		return d.published, []Flaw{{"", "a notification is a JSON object"}}
 	}
 	for name, value := range members {
@@ -52,6 +45,7 @@ func ParseDraft(body json.RawMessage) (events.Published, []Flaw) {
 	if _, ok := members["title"]; !ok {
 		d.flaw("title", "is missing")
 	}
+	d.flaws = append(d.flaws, UnknownFields(d.unknown, "a notification")...)
 	slices.SortFunc(d.flaws, func(a, b Flaw) int { return strings.Compare(a.Field, b.Field) })
 	return d.published, d.flaws
 }
@@ -72,6 +66,7 @@ func BodyHash(p events.Published) (string, error) {
 type draft struct {
 	published events.Published
 	flaws     []Flaw
+	unknown   []string // members that are no fields
 }
 
 func (d *draft) flaw(field, format string, args ...any) {
@@ -118,7 +113,7 @@ func (d *draft) member(name string, value json.RawMessage) {
 			d.flaw(name, "is not supported yet: notifications are delivered to the inbox and its streams")
 		}
 	default:
-		d.flaw(name, "is not a field of a notification")
+		d.unknown = append(d.unknown, name)
 	}
 }
 
@@ -198,13 +193,14 @@ func (d *draft) link(value json.RawMessage) {
 }
 
 func (d *draft) time(name string, value json.RawMessage) *time.Time {
-	var t time.Time
-	// A comma before the fraction is ISO 8601, which Go takes, and not RFC 3339.
-	if err := json.Unmarshal(value, &t); err != nil || bytes.ContainsRune(value, ',') {
+	var text string
+	err := json.Unmarshal(value, &text)
+	t, bad := events.ParseTime(text)
+	if err != nil || bad != nil {
 		d.flaw(name, "is an RFC 3339 time, such as 2026-01-31T12:00:00Z")
 		return nil
 	}
-	t = t.UTC().Truncate(time.Microsecond) // what every read model keeps
+	t = t.Truncate(time.Microsecond) // what every read model keeps
 	if t.Year() < 1970 || t.Year() > 9999 {
 		d.flaw(name, "lies outside the years 1970 to 9999")
 		return nil

@@ -3,6 +3,7 @@ package commands
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,27 +41,31 @@ func TestParseDraftNamesEveryFlaw(t *testing.T) {
 		body   string
 		fields []string
 	}{
-		"no object":                      {`[]`, []string{""}},
-		"null":                           {`null`, []string{""}},
-		"nothing in it":                  {`{}`, []string{"title", "to"}},
-		"everything wrong at once":       {`{"to":[],"title":"","severity":"loud","link":"ftp://x","colour":"red","data":[1]}`, []string{"colour", "data", "link", "severity", "title", "to"}},
-		"a target twice":                 {`{"to":["user:a","user:a"],"title":"t"}`, []string{"to[1]"}},
-		"a topic twice after NFC":        {`{"to":["topic:cafe\u0301","topic:caf\u00e9"],"title":"t"}`, []string{"to[1]"}},
-		"targets that are none":          {`{"to":["user:","alice","topic:..",7,"topic:a//b"],"title":"t"}`, []string{"to[0]", "to[1]", "to[2]", "to[3]", "to[4]"}},
-		"too many targets":               {`{"to":[` + targets(101) + `],"title":"t"}`, []string{"to"}},
-		"to is no list":                  {`{"to":"user:a","title":"t"}`, []string{"to"}},
-		"to is null":                     {`{"to":null,"title":"t"}`, []string{"to"}},
-		"title is null":                  {`{"to":["user:a"],"title":null}`, []string{"title"}},
-		"title of 201 characters":        {`{"to":["user:a"],"title":"` + strings.Repeat("é", 201) + `"}`, []string{"title"}},
-		"title with U+0000":              {`{"to":["user:a"],"title":"a\u0000b"}`, []string{"title"}},
-		"body over 8 KiB":                {`{"to":["user:a"],"title":"t","body":"` + strings.Repeat("é", 4097) + `"}`, []string{"body"}},
-		"data over 64 KiB":               {`{"to":["user:a"],"title":"t","data":{"x":"` + strings.Repeat("x", 64<<10) + `"}}`, []string{"data"}},
-		"sending later, and by channels": {`{"to":["user:a"],"title":"t","send_at":"2030-01-01T00:00:00Z","channels":["email"]}`, []string{"channels", "send_at"}},
-		"no time":                        {`{"to":["user:a"],"title":"t","expires_at":"tomorrow"}`, []string{"expires_at"}},
-		"a link to no host":              {`{"to":["user:a"],"title":"t","link":"http://:80/"}`, []string{"link"}},
-		"a link with a space":            {`{"to":["user:a"],"title":"t","link":"https://a.example/ x"}`, []string{"link"}},
-		"a time with a comma":            {`{"to":["user:a"],"title":"t","expires_at":"2030-01-01T00:00:00,5Z"}`, []string{"expires_at"}},
-		"wrong types":                    {`{"to":["user:a"],"title":1,"body":{},"sender":[],"severity":3,"link":true}`, []string{"body", "link", "sender", "severity", "title"}},
+		"no object":                             {`[]`, []string{""}},
+		"null":                                  {`null`, []string{""}},
+		"nothing in it":                         {`{}`, []string{"title", "to"}},
+		"everything wrong at once":              {`{"to":[],"title":"","severity":"loud","link":"ftp://x","colour":"red","data":[1]}`, []string{"colour", "data", "link", "severity", "title", "to"}},
+		"a target twice":                        {`{"to":["user:a","user:a"],"title":"t"}`, []string{"to[1]"}},
+		"a topic twice after NFC":               {`{"to":["topic:cafe\u0301","topic:caf\u00e9"],"title":"t"}`, []string{"to[1]"}},
+		"targets that are none":                 {`{"to":["user:","alice","topic:..",7,"topic:a//b"],"title":"t"}`, []string{"to[0]", "to[1]", "to[2]", "to[3]", "to[4]"}},
+		"too many targets":                      {`{"to":[` + targets(101) + `],"title":"t"}`, []string{"to"}},
+		"to is no list":                         {`{"to":"user:a","title":"t"}`, []string{"to"}},
+		"to is null":                            {`{"to":null,"title":"t"}`, []string{"to"}},
+		"title is null":                         {`{"to":["user:a"],"title":null}`, []string{"title"}},
+		"title of 201 characters":               {`{"to":["user:a"],"title":"` + strings.Repeat("é", 201) + `"}`, []string{"title"}},
+		"title with U+0000":                     {`{"to":["user:a"],"title":"a\u0000b"}`, []string{"title"}},
+		"body over 8 KiB":                       {`{"to":["user:a"],"title":"t","body":"` + strings.Repeat("é", 4097) + `"}`, []string{"body"}},
+		"data over 64 KiB":                      {`{"to":["user:a"],"title":"t","data":{"x":"` + strings.Repeat("x", 64<<10) + `"}}`, []string{"data"}},
+		"sending later, and by channels":        {`{"to":["user:a"],"title":"t","send_at":"2030-01-01T00:00:00Z","channels":["email"]}`, []string{"channels", "send_at"}},
+		"no time":                               {`{"to":["user:a"],"title":"t","expires_at":"tomorrow"}`, []string{"expires_at"}},
+		"a link to no host":                     {`{"to":["user:a"],"title":"t","link":"http://:80/"}`, []string{"link"}},
+		"a link with a space":                   {`{"to":["user:a"],"title":"t","link":"https://a.example/ x"}`, []string{"link"}},
+		"an hour of one digit":                  {`{"to":["user:a"],"title":"t","expires_at":"2030-01-01T1:00:00Z"}`, []string{"expires_at"}},
+		"an offset of a day":                    {`{"to":["user:a"],"title":"t","expires_at":"2030-01-01T00:00:00+24:00"}`, []string{"expires_at"}},
+		"a time with a comma":                   {`{"to":["user:a"],"title":"t","expires_at":"2030-01-01T00:00:00,5Z"}`, []string{"expires_at"}},
+		"unknown members beyond 20 are counted": {manyMembers(23), append([]string{"", "title", "to"}, unknown(20)...)},
+		"a name too long to repeat":             {`{"to":["user:a"],"title":"t","` + strings.Repeat("é", 65) + `":1}`, []string{strings.Repeat("é", 64) + "…"}},
+		"wrong types":                           {`{"to":["user:a"],"title":1,"body":{},"sender":[],"severity":3,"link":true}`, []string{"body", "link", "sender", "severity", "title"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -119,6 +124,16 @@ func TestBodyHashIsThatOfTheMeaning(t *testing.T) {
 	if one == other {
 		t.Errorf("another body has the same hash")
 	}
+}
+
+// unknown are the first names, in order, of manyMembers.
+func unknown(n int) []string {
+	names := []string{}
+	for i := range 23 {
+		names = append(names, fmt.Sprintf("x%d", i))
+	}
+	slices.Sort(names)
+	return names[:n]
 }
 
 func targets(n int) string {

@@ -23,7 +23,7 @@ const MaxPosition Position = 1<<63 - 2
 func ParsePosition(s string) (Position, error) {
 	n, err := strconv.ParseUint(s, 10, 64)
 	if err != nil || n > uint64(MaxPosition) || strconv.FormatUint(n, 10) != s {
-		return 0, fmt.Errorf("%q is not a log position", s)
+		return 0, fmt.Errorf("%.64q is not a log position", s) // no more than this of what may be very long
 	}
 	return Position(n), nil
 }

@@ -24,7 +24,7 @@ var SeverityNames = []string{"low", "normal", "high", "critical"}
 func ParseSeverity(name string) (Severity, error) {
 	i := slices.Index(SeverityNames, name)
 	if i < 0 {
-		return 0, fmt.Errorf("%q is no severity: low, normal, high or critical", name)
+		return 0, fmt.Errorf("%.64q is no severity: low, normal, high or critical", name) // no more than this of what may be very long
 	}
 	return Severity(i), nil //nolint:gosec // an index into four names
 }

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 )
@@ -36,9 +37,14 @@ func (t Target) String() string {
 // MarshalText writes the text form.
 func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// UnmarshalText reads the text form.
-func (t *Target) UnmarshalText(text []byte) error {
-	parsed, err := ParseTarget(string(text))
+// UnmarshalJSON reads the text form. Null is refused, which other types leave as it
+// is: a target that is neither topic nor user could not be written again.
+func (t *Target) UnmarshalJSON(data []byte) error {
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil || string(data) == "null" {
+		return errors.New("a target is a string")
+	}
+	parsed, err := ParseTarget(text)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"strings"
 	"time"
 
 	"github.com/tidings-io/tidings/internal/events"
@@ -26,14 +25,14 @@ func (q *ask) asOf() queries.AsOf {
 		}
 		return queries.AsOf{Position: at}
 	}
-	at, err := time.Parse(time.RFC3339, text)
+	at, err := events.ParseTime(text)
 	switch {
-	case err != nil || strings.Contains(text, ","): // which Go takes, and RFC 3339 does not know
+	case err != nil:
 		q.flaw("as_of", "is a position, or an RFC 3339 time such as 2026-01-31T12:00:00Z; a + in it is written %%2B")
 	case at.Year() < 1970 || at.Year() > 9999:
 		q.flaw("as_of", "lies outside the years 1970 to 9999")
 	}
-	return queries.AsOf{Time: at.UTC()}
+	return queries.AsOf{Time: at}
 }
 
 // flag reads a parameter that is true or false; false when it is absent.

@@ -97,7 +97,7 @@ func (q *ask) time(name string) time.Time {
 	if text == "" {
 		return time.Time{}
 	}
-	at, err := time.Parse(time.RFC3339Nano, text)
+	at, err := events.ParseTime(text)
 	if err != nil {
 		q.flaw(name, "is an RFC 3339 time, such as 2026-01-31T12:00:00Z")
 	}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -97,18 +98,7 @@ func (o object) take(name string) (json.RawMessage, bool) {
 
 // rest names the members nobody took.
 func (f *fields) rest(o object, of string) {
-	for name := range o {
-		f.flaw(fieldName(name), "is not a field of %s", of)
-	}
-}
-
-// fieldName is an unknown member's name as far as it may be repeated.
-func fieldName(name string) string {
-	const most = 64
-	if utf8.RuneCountInString(name) > most {
-		return string([]rune(name)[:most]) + "…"
-	}
-	return name
+	f.flaws = append(f.flaws, commands.UnknownFields(slices.Collect(maps.Keys(o)), of)...)
 }
 
 // text reads a string within bounds, in characters; "" when it is absent.

@@ -151,7 +151,7 @@ func (f *fields) channelRules(o object) map[string]events.ChannelPreference {
 	}
 	all := make(map[string]events.ChannelPreference, len(channels))
 	for name, value := range channels {
-		field := "channels." + fieldName(name)
+		field := "channels." + commands.FieldName(name)
 		if !channelName.MatchString(name) {
 			f.flaw(field, "is not the name of a channel: 1 to 32 characters of a-z 0-9 _ -, the first a letter")
 			continue

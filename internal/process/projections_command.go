@@ -34,8 +34,10 @@ type ProjectionsCommand struct {
 	Parity   ProjectionsParityCommand   `cmd:"" help:"Show for whom a rebuilt version says something else, and what."`
 }
 
-// ProjectionsFlags say where the API is.
+// ProjectionsFlags say where the API is, and what it is shown.
 type ProjectionsFlags struct {
+	TokenFlags
+
 	URL  string `name:"url" help:"The API." default:"http://127.0.0.1:8080" env:"TIDINGS_URL"`
 	JSON bool   `name:"json" help:"Print what the API answers, for programs."`
 }
@@ -52,11 +54,21 @@ const (
 	rebuildLook = 500 * time.Millisecond
 )
 
+// projectionsClient follows nobody elsewhere: the API redirects nowhere, and a token is
+// for where --url says alone.
+var projectionsClient = &http.Client{
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
 // ask sends a request and returns the answer's body; a problem is an error that
 // says what it means.
 func (f ProjectionsFlags) ask(ctx context.Context, method, path string, body any) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, projectionsTimeout)
 	defer cancel()
+	token, err := f.Token()
+	if err != nil {
+		return nil, err
+	}
 	var sent io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -72,7 +84,10 @@ func (f ProjectionsFlags) ask(ctx context.Context, method, path string, body any
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	response, err := http.DefaultClient.Do(request)
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := projectionsClient.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("the API does not answer: %w: say where it is with --url", err)
 	}
@@ -81,7 +96,7 @@ func (f ProjectionsFlags) ask(ctx context.Context, method, path string, body any
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
-	if response.StatusCode < http.StatusBadRequest {
+	if response.StatusCode < http.StatusMultipleChoices {
 		return answer, nil
 	}
 	var problem httpapi.Problem

@@ -3,6 +3,7 @@ package queries
 import (
 	"encoding/base64"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tidings-io/tidings/internal/events"
 )
@@ -35,7 +36,9 @@ func (l list) last(cursor string) (string, error) {
 		return "", ErrBadCursor
 	}
 	last, ok := strings.CutPrefix(string(text), string(l))
-	if !ok || last == "" {
+	// What Postgres would not take as text was never in a row, and the decoder passes
+	// over line ends, which no cursor of ours has.
+	if !ok || last == "" || !utf8.ValidString(last) || strings.ContainsRune(last, 0) || l.cursor(last) != cursor {
 		return "", ErrBadCursor
 	}
 	return last, nil

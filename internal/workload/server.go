@@ -24,10 +24,12 @@ import (
 //
 // A server that is away (connections refused or cut, answers that do not come, 429, 502, 503, 504) is asked again, with
 // jittered waits and honouring Retry-After, until it has been away for Patience. Everything sent here is harmless when
-// repeated.
+// repeated. Any other refusal is final, that of a token (401, 403) too.
 type Server struct {
 	// URL is where the API is, such as http://127.0.0.1:8080.
 	URL string
+	// Token is shown with every request; "" shows none. It is in no error.
+	Token string
 	// Client sends the requests; nil means one made by NewClient.
 	Client *http.Client
 	// Patience is how long one request is tried again; 0 means 3 minutes.
@@ -50,18 +52,22 @@ const (
 	maxAnswerBytes = 128 << 20
 )
 
-// NewClient returns a client that keeps enough connections open for many requests at once.
+// NewClient returns a client that keeps enough connections open for many requests at once. It follows nobody elsewhere:
+// the API redirects nowhere, and a token is for this server alone.
 func NewClient() *http.Client {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
-	return &http.Client{Transport: &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           dialer.DialContext,
-		TLSHandshakeTimeout:   10 * time.Second,
-		MaxIdleConns:          connectionsKept,
-		MaxIdleConnsPerHost:   connectionsKept,
-		IdleConnTimeout:       90 * time.Second,
-		ResponseHeaderTimeout: attemptTimeout,
-	}}
+	return &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           dialer.DialContext,
+			TLSHandshakeTimeout:   10 * time.Second,
+			MaxIdleConns:          connectionsKept,
+			MaxIdleConnsPerHost:   connectionsKept,
+			IdleConnTimeout:       90 * time.Second,
+			ResponseHeaderTimeout: attemptTimeout,
+		},
+	}
 }
 
 // Problem is an answer that says no, as RFC 9457 describes it.
@@ -162,6 +168,9 @@ func (s *Server) attempt(ctx context.Context, r request, body []byte, answer any
 	}
 	if len(body) > 0 {
 		sent.Header.Set("Content-Type", "application/json")
+	}
+	if s.Token != "" {
+		sent.Header.Set("Authorization", "Bearer "+s.Token)
 	}
 	response, err := s.client().Do(sent)
 	if err != nil {
