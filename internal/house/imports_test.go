@@ -41,7 +41,7 @@ var sees = map[string][]string{
 	"internal/eventstore/node":     {"internal/eventstore/node/log", "internal/certificate"},
 	"internal/eventstore/node/log": {},
 	// The edge asks and commands; what is behind it is put together in cmd.
-	"internal/httpapi": {"internal/events", "internal/inbox", "internal/filter", "internal/commands", "internal/queries", "internal/live", "internal/access", "web"},
+	"internal/httpapi": {"internal/events", "internal/inbox", "internal/filter", "internal/commands", "internal/queries", "internal/live", "internal/access", "internal/limits", "web"},
 
 	// Counting is the same whoever counts and whatever for: it knows names and numbers.
 	"internal/limits": {},

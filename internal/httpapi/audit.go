@@ -24,6 +24,9 @@ const (
 	auditTimeout = 10 * time.Second
 	// auditWriteTimeout is how long a reader of a whole range may take for a line.
 	auditWriteTimeout = 30 * time.Second
+	// exportTimeout is how long sending a whole range may take: what is longer is
+	// broken off, and goes on after the last position that arrived.
+	exportTimeout = 15 * time.Minute
 	// logPoll is how often the log's head is looked at for one who waits for it.
 	logPoll = 100 * time.Millisecond
 	// auditFlushBytes are sent together.
@@ -180,10 +183,23 @@ func (a *api) audit(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Add("Vary", "Accept")
 	if accepts(r.Header, ndjson) {
+		leave, err := a.exports.enter(r.Context(), subject(r))
+		if err != nil {
+			return err
+		}
+		defer leave()
 		r, stop := a.hold(r)
 		defer stop()
+		ctx, cancel := context.WithTimeout(r.Context(), exportTimeout)
+		defer cancel()
+		r = r.WithContext(ctx)
 		return a.auditStream(w, r, after, filter)
 	}
+	leave, err := a.looks.enter(r.Context(), subject(r))
+	if err != nil {
+		return err
+	}
+	defer leave()
 	page, err := a.auditPage(r.Context(), after, limit, filter)
 	if err != nil {
 		return err

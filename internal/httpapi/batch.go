@@ -35,7 +35,11 @@ func (a *api) publishBatch(w http.ResponseWriter, r *http.Request) (done, error)
 	if len(b.Entries) == 0 {
 		return done{status: http.StatusAccepted, body: batchAnswer{Results: results}}, nil
 	}
+	if err := a.spend(r, len(b.Entries)); err != nil {
+		return done{}, err
+	}
 	outcomes := commands.HandleBatch(r.Context(), a.store, a.metadata(r, b.ID), b)
+	a.giveBack(r, notPublished(outcomes))
 	if err := nothingDone(outcomes); err != nil {
 		return done{}, &about{error: err, id: b.ID}
 	}
@@ -83,6 +87,17 @@ func (a *api) parseBatch(r *http.Request, drafts []json.RawMessage, keyed bool, 
 		entries = append(entries, entry)
 	}
 	return entries, nil
+}
+
+// notPublished counts the entries that were not, for certain, or were before.
+func notPublished(outcomes []commands.BatchOutcome) int {
+	n := 0
+	for _, o := range outcomes {
+		if o.Replayed || o.Err != nil && !errors.Is(o.Err, events.ErrOutcomeUnknown) {
+			n++
+		}
+	}
+	return n
 }
 
 // nothingDone is the fault that kept all of a batch from being published; nil when

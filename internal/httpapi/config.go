@@ -16,6 +16,7 @@ import (
 	"github.com/tidings-io/tidings/internal/access"
 	"github.com/tidings-io/tidings/internal/commands"
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/limits"
 	"github.com/tidings-io/tidings/internal/live"
 	"github.com/tidings-io/tidings/internal/queries"
 )
@@ -61,6 +62,8 @@ type Config struct {
 	Ready []Check
 	// Access says who sends a request; nil: everybody is "dev" and may do everything.
 	Access *access.Authority
+	// Limits bound what each key, user and address may ask for; nil: nothing does.
+	Limits *limits.Limiter
 	// QueryToken takes a token in the query string as well: access_token.
 	QueryToken bool
 	// NewID makes random ids; nil: version 4.
@@ -112,6 +115,9 @@ type api struct {
 	hosts   hosts
 
 	queryToken bool
+	limits     *limits.Limiter
+	looks      *gate // requests that read much
+	exports    *gate // whole ranges of the log
 }
 
 func newAPI(c Config) (*api, error) {
@@ -119,10 +125,15 @@ func newAPI(c Config) (*api, error) {
 		return nil, errors.New("httpapi: Config needs Store, Log, Reads and Hub")
 	}
 	a := &api{
-		store: c.Store, log: c.Log, reads: c.Reads, access: c.Access, queryToken: c.QueryToken, newID: c.NewID, logger: c.Logger,
+		store: c.Store, log: c.Log, reads: c.Reads, access: c.Access, queryToken: c.QueryToken, limits: c.Limits, newID: c.NewID, logger: c.Logger,
 		ready: c.Ready, gatherer: c.Gatherer, maxBodyBytes: c.MaxBodyBytes, maxBatchBytes: c.MaxBatchBytes,
 		bodyTimeout: c.BodyTimeout, writeTimeout: c.WriteTimeout, proxies: c.TrustedProxies, hosts: newHosts(c.Hosts),
 	}
+	looksEach, exportsEach := maxLooksEach, maxExportsEach
+	if c.Access == nil { // everybody is one subject
+		looksEach, exportsEach = maxLooks, maxExports
+	}
+	a.looks, a.exports = newGate(maxLooks, looksEach), newGate(maxExports, exportsEach)
 	var err error
 	if a.sites, err = newSites(c.Origins); err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)

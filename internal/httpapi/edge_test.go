@@ -154,7 +154,7 @@ func TestMetricsComeFromClosedSets(t *testing.T) {
 		}
 		return 0
 	}
-	const commands, known = 10 - 1 + 6 + 6, 8 // six changes to items and six orders among them
+	const commands, known = 10 + 6 + 6, 8 // six changes to items and six orders among them
 	if got := count("tidings_commands_total"); got != commands*known {
 		t.Errorf("%d series of commands, want %d", got, commands*known)
 	}

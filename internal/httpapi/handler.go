@@ -62,23 +62,33 @@ func (a *api) router(routes []route) *chi.Mux {
 func (a *api) serve(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		record(w).route = rt.pattern
-		r, err := a.admit(r, rt)
+		r, err := a.admit(w, r, rt)
 		if err == nil {
 			err = rt.serve(w, r)
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+		case rt.stream && isTemporary(err):
+			a.busy(w, r, err)
+		default:
 			a.fail(w, r, err)
 		}
 	}
 }
 
-// admit finds out who sends a request and whether they may.
-func (a *api) admit(r *http.Request, rt route) (*http.Request, error) {
+// admit finds out who sends a request, and whether they may, and now.
+func (a *api) admit(w http.ResponseWriter, r *http.Request, rt route) (*http.Request, error) {
 	if rt.needs.anybody {
 		return r, nil
 	}
+	if err := a.limitAddress(w, r, rt.class()); err != nil {
+		return r, err
+	}
 	r, err := a.authenticate(r)
 	if err != nil {
+		return r, err
+	}
+	if err := a.limitIdentity(w, r, rt.class()); err != nil {
 		return r, err
 	}
 	return r, a.authorize(r, rt.needs)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -63,6 +64,9 @@ func (a *api) publishOne(r *http.Request, route string, k key, n events.Publishe
 	if err := mayReach(r, n.To); err != nil {
 		return commands.Receipt[commands.Notification]{}, n.NotificationID, err
 	}
+	if err := a.spend(r, 1); err != nil {
+		return commands.Receipt[commands.Notification]{}, n.NotificationID, err
+	}
 	n.NotificationID = a.commandID(r, route, k)
 	md := a.metadata(r, n.NotificationID)
 	if k.given {
@@ -73,6 +77,9 @@ func (a *api) publishOne(r *http.Request, route string, k key, n events.Publishe
 		md.BodyHash = hash
 	}
 	receipt, err := commands.Handle(r.Context(), a.store, md, commands.Publish{Notification: n})
+	if !receipt.Changed && !errors.Is(err, events.ErrOutcomeUnknown) {
+		a.giveBack(r, 1)
+	}
 	if err != nil {
 		err = &about{error: err, id: n.NotificationID}
 	}

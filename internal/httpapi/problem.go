@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,6 +23,8 @@ const (
 	codeInvalidToken    = "invalid_token"
 	codeForbidden       = "forbidden"
 	codeAccessAway      = "access_unavailable"
+	codeRateLimited     = "rate_limited"
+	codeQuotaExceeded   = "quota_exceeded"
 
 	codeInsufficientScope = "insufficient_scope"
 
@@ -81,6 +82,14 @@ var kinds = map[string]kind{
 	codeForbidden: {
 		status: http.StatusForbidden, title: "This is not yours",
 		meaning: "The credential is right, but for other topics, or for another user. Nothing was done.",
+	},
+	codeRateLimited: {
+		status: http.StatusTooManyRequests, title: "Too many requests", retryAfter: time.Second,
+		meaning: "A limit is reached: the header RateLimit-Policy names those there are, and Retry-After says when to come again. Nothing was done.",
+	},
+	codeQuotaExceeded: {
+		status: http.StatusTooManyRequests, title: "The day's quota is used up",
+		meaning: "The publisher has published as much as it may in a day (UTC). Nothing was done.",
 	},
 	codeAccessAway: {
 		status: http.StatusServiceUnavailable, title: "Who you are cannot be checked now", retryAfter: 2 * time.Second,
@@ -200,6 +209,8 @@ type fault struct {
 	detail    string
 	flaws     []commands.Flaw
 	challenge string // the header WWW-Authenticate; "" for none
+
+	retryAfter time.Duration // 0: as the code has it
 }
 
 func (f *fault) Error() string { return f.code + ": " + f.detail }
@@ -308,6 +319,13 @@ func codeOf(err error) string {
 	}
 }
 
+// isTemporary says whether an error will be another one soon. A stream tells it as
+// an event, since EventSource never comes back after a 4xx or 5xx.
+func isTemporary(err error) bool {
+	status := problemOf(err).Status
+	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
+}
+
 // statusGone is recorded, not sent, for a client that left before its answer.
 const statusGone = 499
 
@@ -325,6 +343,9 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if found != nil && found.challenge != "" {
 		w.Header().Set("WWW-Authenticate", found.challenge)
 	}
+	if found != nil && found.retryAfter > 0 {
+		retryAfter(w.Header(), found.retryAfter)
+	}
 	if p.Code == codeInternal {
 		a.logger.ErrorContext(r.Context(), "a request failed",
 			"route", record(w).route, "correlation_id", requestID(r), "error", err)
@@ -335,8 +356,8 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 func writeProblem(w http.ResponseWriter, r *http.Request, p Problem) {
 	p.RequestID = requestID(r)
 	h := w.Header()
-	if wait := kinds[p.Code].retryAfter; wait > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(wait.Seconds())))
+	if wait := kinds[p.Code].retryAfter; wait > 0 && h.Get("Retry-After") == "" {
+		retryAfter(h, wait)
 	}
 	if r.Context().Err() != nil || p.Status == http.StatusRequestTimeout || p.Status == http.StatusRequestEntityTooLarge {
 		h.Set("Connection", "close") // what is left of the body is not waited for

@@ -82,7 +82,7 @@ func (rt route) statuses() iter.Seq[int] {
 func (rt route) codes() []string {
 	codes := rt.problems
 	if !rt.needs.anybody {
-		codes = append(codes, codeUnauthenticated, codeInvalidToken, codeInsufficientScope, codeForbidden, codeAccessAway)
+		codes = append(codes, codeUnauthenticated, codeInvalidToken, codeInsufficientScope, codeForbidden, codeAccessAway, codeRateLimited)
 	}
 	if rt.group != groupOperations {
 		codes = append(codes, codeMalformed, codeInvalid, codeInternal)
@@ -226,7 +226,7 @@ func (a *api) queryRoutes(c Config) []route {
 			},
 			problems: []string{codeTooFarBack, codeStoreUnavailable},
 			answers:  map[int]any{http.StatusOK: queries.InboxPage{}},
-			serve:    a.query(a.inbox),
+			serve:    a.costly(past, a.query(a.inbox)),
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/users/{user}/inbox/counts", id: "counts", group: groupInbox, reads: true,
@@ -234,7 +234,7 @@ func (a *api) queryRoutes(c Config) []route {
 			summary: "How much is in a user's inbox, exactly; archived items left out",
 			params:  []param{asOf}, problems: []string{codeTooFarBack, codeStoreUnavailable},
 			answers: map[int]any{http.StatusOK: queries.Counts{}},
-			serve:   a.query(a.counts),
+			serve:   a.costly(past, a.query(a.counts)),
 		},
 		{
 			method: http.MethodGet, pattern: streamPattern, id: "stream", group: groupInbox, stream: true,
@@ -298,7 +298,7 @@ func (a *api) queryRoutes(c Config) []route {
 			summary: "Why a user did or did not get a notification: the events that decided, in order",
 			params:  []param{{name: "user", like: "", doc: "Whom to explain it of."}},
 			answers: map[int]any{http.StatusOK: queries.Explanation{}}, problems: []string{commands.CodeNotFound, codeStoreUnavailable},
-			serve: a.query(a.explain),
+			serve: a.costly(always, a.query(a.explain)),
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/audit/events", id: "auditEvents", group: "Audit",

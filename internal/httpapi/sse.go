@@ -17,8 +17,10 @@ import (
 )
 
 const (
-	maxHistory    = 1000    // about a megabyte: who wants more pages through the inbox
-	maxIdleBuffer = 1 << 16 // a larger buffer is not kept for the next write
+	maxHistory          = 1000 // about a megabyte: who wants more pages through the inbox
+	defaultBusyRetry    = 5 * time.Second
+	defaultWriteTimeout = 10 * time.Second
+	maxIdleBuffer       = 1 << 16 // a larger buffer is not kept for the next write
 )
 
 // StreamOptions say how Stream serves. The zero value of each duration means its
@@ -45,9 +47,9 @@ type StreamOptions struct {
 func Stream(hub *live.Hub, o StreamOptions) http.HandlerFunc {
 	defaultDuration(&o.Heartbeat, 15*time.Second)
 	defaultDuration(&o.Retry, 2*time.Second)
-	defaultDuration(&o.BusyRetry, 5*time.Second)
+	defaultDuration(&o.BusyRetry, defaultBusyRetry)
 	defaultDuration(&o.MaxAge, 30*time.Minute)
-	defaultDuration(&o.WriteTimeout, 10*time.Second)
+	defaultDuration(&o.WriteTimeout, defaultWriteTimeout)
 	if o.Drain == nil {
 		o.Drain = context.Background()
 	}
@@ -168,6 +170,19 @@ func (s *eventStream) greet(f *live.Follower) error {
 	return err
 }
 
+// busy refuses a stream before it began.
+func (a *api) busy(w http.ResponseWriter, r *http.Request, err error) {
+	p, wait := problemOf(err), defaultBusyRetry
+	if found, ok := errors.AsType[*fault](err); ok {
+		wait = max(wait, found.retryAfter)
+	}
+	a.logger.DebugContext(r.Context(), "a stream was refused", "correlation_id", requestID(r), "error", err)
+	s := &eventStream{w: w, control: http.NewResponseController(w), options: StreamOptions{WriteTimeout: defaultWriteTimeout}}
+	if s.open() == nil {
+		s.busy(p.Detail, wait)
+	}
+}
+
 // refuse tells the client to come back later. EventSource never retries after a
 // 4xx or 5xx, so that this is an event.
 func (s *eventStream) refuse(err error) {
@@ -175,7 +190,11 @@ func (s *eventStream) refuse(err error) {
 	if errors.Is(err, live.ErrTooSlow) {
 		reason = "the reader fell too far behind"
 	}
-	retry := s.options.BusyRetry + rand.N(s.options.BusyRetry) //nolint:gosec // spreads reconnects; no secret
+	s.busy(reason, s.options.BusyRetry)
+}
+
+func (s *eventStream) busy(reason string, wait time.Duration) {
+	retry := wait + rand.N(wait) //nolint:gosec // spreads reconnects; no secret
 	_ = s.event("busy", "", retry, map[string]any{"reason": reason})
 }
 

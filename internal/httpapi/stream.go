@@ -27,6 +27,11 @@ func (a *api) inboxStream(c Config) endpoint {
 	}
 	stream := Stream(c.Hub, options)
 	return func(w http.ResponseWriter, r *http.Request) error {
+		leave, err := a.enter(r)
+		if err != nil {
+			return err
+		}
+		defer leave()
 		r, stop := a.hold(r)
 		defer stop()
 		stream(w, r)

@@ -64,6 +64,21 @@ func (l *Limiter) Spend(subject string, n int) Verdict {
 	return v
 }
 
+// GiveBack takes back what Spend counted today and did not come to be, such as a
+// repeat of what was published before. It changes nothing once midnight has passed.
+func (l *Limiter) GiveBack(subject string, n int) {
+	q := &l.quotas
+	if q.most == 0 {
+		return
+	}
+	who := Spender{Subject: nameOf(policyQuota, subject), Day: dayOf(time.Now())}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if s := q.all[who]; s != nil {
+		s.pending -= int64(n)
+	}
+}
+
 func dayOf(t time.Time) int32 {
 	return int32(t.Unix() / int64(day/time.Second)) //nolint:gosec // days since 1970
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/httpapi"
+	"github.com/tidings-io/tidings/internal/limits"
 	"github.com/tidings-io/tidings/internal/live"
 	"github.com/tidings-io/tidings/internal/queries"
 	"github.com/tidings-io/tidings/web"
@@ -22,7 +23,8 @@ import (
 // API serves commands, queries and streams.
 type API struct {
 	*Connections
-	Access   *AccessControl // nil: everybody may do everything
+	Access   *AccessControl  // nil: everybody may do everything
+	Limits   *limits.Limiter // nil: as much as they like
 	Logger   *slog.Logger
 	Registry *prometheus.Registry
 }
@@ -50,6 +52,7 @@ func (a API) Run(ctx context.Context, listener net.Listener, serving func()) err
 		Stream: httpapi.StreamOptions{Drain: drain},
 		Ready:  a.checks(hub, reads), Logger: a.Logger, Registerer: a.Registry, Gatherer: a.Registry,
 	}
+	config.Limits = a.Limits
 	if a.Access != nil {
 		config.Access, config.QueryToken = a.Access.Authority, a.Access.QueryToken
 	}
@@ -60,6 +63,9 @@ func (a API) Run(ctx context.Context, listener net.Listener, serving func()) err
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return hub.Run(parts) })
 	g.Go(func() error { return reads.Run(parts) })
+	if a.Limits != nil {
+		g.Go(func() error { return a.Limits.Run(parts) })
+	}
 	for _, run := range a.Access.parts() {
 		g.Go(func() error { return run(parts) })
 	}

@@ -24,6 +24,7 @@ type APICommand struct {
 	LogFlags
 	ConnectFlags
 	AccessFlags
+	LimitFlags
 	Listen   string `help:"Address to serve HTTP on." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
 	Insecure bool   `help:"Listen on an address that others can reach, also without access control." env:"TIDINGS_INSECURE"`
 }
@@ -34,7 +35,7 @@ func (c *APICommand) Validate() error {
 	if err != nil && httpapi.CheckListen(c.Listen, true) == nil {
 		err = fmt.Errorf("%w; --jwt-key, --jwks-url or --access required turn access control on", err)
 	}
-	return errors.Join(c.AccessFlags.Validate(), err)
+	return errors.Join(c.AccessFlags.Validate(), c.LimitFlags.Validate(), err)
 }
 
 // Run serves until told to stop.
@@ -53,7 +54,11 @@ func (c *APICommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	api := API{Connections: connections, Access: control, Logger: c.Logger(), Registry: registry}
+	limiter, err := c.limiter(c.required(), connections.Pool, c.Logger(), registry)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	api := API{Connections: connections, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry}
 	return served(ctx, api.Run(ctx, listener, func() { ready(listener) }))
 }
 
@@ -140,6 +145,7 @@ type DevCommand struct {
 	RetentionFlags
 	SelfCheckFlags
 	AccessFlags
+	LimitFlags
 	Data        string `help:"Directory of all data, made when missing." default:"./data" env:"TIDINGS_DATA"`
 	Listen      string `help:"Address to serve HTTP on; loopback only." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
 	StoreListen string `help:"Address of the embedded event store; loopback only." default:"127.0.0.1:2113" env:"TIDINGS_STORE_LISTEN"`
@@ -147,7 +153,7 @@ type DevCommand struct {
 
 // Validate refuses addresses that others can reach, and what means nothing.
 func (c *DevCommand) Validate() error {
-	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.AccessFlags.Validate(),
+	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.AccessFlags.Validate(), c.LimitFlags.Validate(),
 		ownMachine("--listen", c.Listen), ownMachine("--store-listen", c.StoreListen))
 }
 
@@ -180,8 +186,8 @@ func (c *DevCommand) Run(ctx context.Context) error {
 		logger.Info("development mode: no access control, loopback only", "data", data)
 	}
 	dev := Dev{
-		Access: c.AccessFlags,
-		Dir:    data, StoreLimit: c.FanoutStoreLimit, Retention: c.retention(), SelfCheckEvery: c.SelfCheckEvery,
+		Access: c.AccessFlags, Limits: c.LimitFlags,
+		Dir: data, StoreLimit: c.FanoutStoreLimit, Retention: c.retention(), SelfCheckEvery: c.SelfCheckEvery,
 		Logger: logger, Registry: newRegistry(),
 	}
 	return served(ctx, dev.Run(ctx, listener, storeListener, func() { ready(listener) }))

@@ -23,6 +23,7 @@ type Dev struct {
 	Retention      projections.Retention
 	SelfCheckEvery time.Duration // see Projector
 	Access         AccessFlags   // who may call the API
+	Limits         LimitFlags    // and how much
 	Logger         *slog.Logger
 	Registry       *prometheus.Registry
 }
@@ -73,6 +74,10 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	limiter, err := d.Limits.limiter(d.Access.required(), connections.Pool, d.Logger, d.Registry)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return inbox.Run(ctx) })
 	g.Go(func() error { return projector.selfCheck(ctx, inbox) })
@@ -80,7 +85,7 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 		if !until(ctx, func() error { return settled(inbox) }) {
 			return listener.Close()
 		}
-		return API{Connections: connections, Access: control, Logger: d.Logger, Registry: d.Registry}.Run(ctx, listener, func() {
+		return API{Connections: connections, Access: control, Limits: limiter, Logger: d.Logger, Registry: d.Registry}.Run(ctx, listener, func() {
 			if until(ctx, func() error { return begun(inbox) }) {
 				ready()
 			}

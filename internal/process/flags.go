@@ -60,6 +60,8 @@ func Main(cli any, name, description string, args []string, stderr io.Writer) in
 		kong.Vars{
 			"store_limit": strconv.Itoa(projections.DefaultStoreLimit), "keep_history": projections.DefaultKeepHistory.String(),
 			"self_check_every": selfcheck.DefaultEvery.String(),
+			"limit_user":       defaultLimitUser, "limit_key": defaultLimitKey, "limit_address": defaultLimitAddress,
+			"readers_user": strconv.Itoa(defaultReadersPerUser), "readers_address": strconv.Itoa(defaultReadersPerAddress),
 		}, kong.Writers(os.Stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		panic(err) // a mistake in the grammar
