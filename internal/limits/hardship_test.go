@@ -54,10 +54,14 @@ func TestAnInstanceThatJoinsTakesItsPart(t *testing.T) {
 func TestAnInstanceThatStopsLeavesItsPart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		two := crowd(t, 2, newBoard())
+		shared := newBoard()
+		two := crowd(t, 2, shared)
 		settle()
 		before := flood(two, measured/2, only(tenfold/2, tenfold/2))
 		two[1].stop()
+		if got := len(shared.rows); got != 1 {
+			t.Errorf("got %d reports after one has left, want 1", got)
+		}
 		after := flood(two[:1], measured/2, only(tenfold))
 		within(t, "while one stops", sum(before)+sum(after), all*9/10, all*11/10)
 		two[0].stop()

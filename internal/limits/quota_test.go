@@ -233,3 +233,17 @@ func TestSubjectsAreBoundedAndReadAgain(t *testing.T) {
 		a.stop()
 	})
 }
+
+func TestWhatIsSpentWhileAnExchangeIsUnderWayStaysPending(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := New(quota(10, newBoard()))
+		l.Spend("ci", 3)
+		told := l.quotas.report()
+		l.Spend("ci", 5)
+		l.quotas.settle(told, []int64{3}, 1)
+		if v := l.Spend("ci", 3); v.OK || v.Remaining != 2 {
+			t.Errorf("after 3 told and 5 not: got %+v, want 2 left", v)
+		}
+	})
+}
