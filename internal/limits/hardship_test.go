@@ -3,6 +3,7 @@ package limits
 import (
 	"bytes"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -41,11 +42,11 @@ func TestAnInstanceThatJoinsTakesItsPart(t *testing.T) {
 		shared := newBoard()
 		two := crowd(t, 2, shared)
 		settle()
-		before := flood(two, tenSeconds/2, only(tenfold/2, tenfold/2))
-		three := append(two, crowd(t, 1, shared)...)
-		after := flood(three, tenSeconds/2, only(tenfold/3, tenfold/3, tenfold/3))
+		before := flood(two, measured/2, only(tenfold/2, tenfold/2))
+		three := slices.Concat(two, crowd(t, 1, shared))
+		after := flood(three, measured/2, only(tenfold/3, tenfold/3, tenfold/3))
 		within(t, "while a third joins", sum(before)+sum(after), all*9/10, all*11/10)
-		within(t, "with three", sum(flood(three, tenSeconds, only(tenfold/3, tenfold/3, tenfold/3))), all*95/100, all*105/100)
+		within(t, "with three", sum(flood(three, measured, only(tenfold/3, tenfold/3, tenfold/3))), all*95/100, all*105/100)
 		stop(three...)
 	})
 }
@@ -53,11 +54,15 @@ func TestAnInstanceThatJoinsTakesItsPart(t *testing.T) {
 func TestAnInstanceThatStopsLeavesItsPart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		two := crowd(t, 2, newBoard())
+		shared := newBoard()
+		two := crowd(t, 2, shared)
 		settle()
-		before := flood(two, tenSeconds/2, only(tenfold/2, tenfold/2))
+		before := flood(two, measured/2, only(tenfold/2, tenfold/2))
 		two[1].stop()
-		after := flood(two[:1], tenSeconds/2, only(tenfold))
+		if got := len(shared.rows); got != 1 {
+			t.Errorf("got %d reports after one has left, want 1", got)
+		}
+		after := flood(two[:1], measured/2, only(tenfold))
 		within(t, "while one stops", sum(before)+sum(after), all*9/10, all*11/10)
 		two[0].stop()
 	})
@@ -69,7 +74,7 @@ func TestAnInstanceThatDiesLeavesItsPartWhenItsReportIsOld(t *testing.T) {
 		shared := newBoard()
 		two := crowd(t, 2, shared)
 		settle()
-		flood(two, tenSeconds, only(tenfold/2, tenfold/2))
+		flood(two, measured, only(tenfold/2, tenfold/2))
 		shared.mu.Lock()
 		dead := shared.rows[two[1].peers.instance]
 		shared.mu.Unlock()
@@ -79,7 +84,7 @@ func TestAnInstanceThatDiesLeavesItsPartWhenItsReportIsOld(t *testing.T) {
 		shared.mu.Unlock()
 		within(t, "while it may live", sum(flood(two[:1], 3*time.Second, only(tenfold))), 3*perSecond*45/100, 3*perSecond*55/100)
 		flood(two[:1], 3*time.Second, only(tenfold))
-		within(t, "when it is gone", sum(flood(two[:1], tenSeconds, only(tenfold))), all*99/100, all*101/100)
+		within(t, "when it is gone", sum(flood(two[:1], measured, only(tenfold))), all*99/100, all*101/100)
 		two[0].stop()
 	})
 }
@@ -93,14 +98,14 @@ func TestWithoutTheExchangeEachKeepsToItsPart(t *testing.T) {
 				shared := newBoard()
 				two := crowd(t, 2, shared)
 				settle()
-				within(t, "one-sided", sum(flood(two, tenSeconds, only(tenfold, 0))), all*9/10, all*11/10)
+				within(t, "one-sided", sum(flood(two, measured, only(tenfold, 0))), all*9/10, all*11/10)
 				shared.set(!hangs, hangs)
 				flood(two, 2*time.Second, only(tenfold, 0)) // a try begins within a second, and lasts 0.9
-				within(t, "away, one-sided", sum(flood(two, tenSeconds, only(tenfold, 0))), all*49/100, all*51/100)
-				within(t, "away, even", sum(flood(two, tenSeconds, only(tenfold/2, tenfold/2))), all*98/100, all*105/100)
+				within(t, "away, one-sided", sum(flood(two, measured, only(tenfold, 0))), all*49/100, all*51/100)
+				within(t, "away, even", sum(flood(two, measured, only(tenfold/2, tenfold/2))), all*98/100, all*105/100)
 				shared.set(false, false)
 				flood(two, 4*time.Second, only(tenfold, 0))
-				within(t, "back", sum(flood(two, tenSeconds, only(tenfold, 0))), all*99/100, all*101/100)
+				within(t, "back", sum(flood(two, measured, only(tenfold, 0))), all*99/100, all*101/100)
 				stop(two...)
 			})
 		})
@@ -114,7 +119,7 @@ func TestWithoutAnExchangeFromTheBeginningItIsAlone(t *testing.T) {
 		shared.set(true, false)
 		one := crowd(t, 1, shared)
 		settle()
-		within(t, "never exchanged", sum(flood(one, tenSeconds, only(tenfold))), all, all+perSecond/2)
+		within(t, "never exchanged", sum(flood(one, measured, only(tenfold))), all, all+perSecond/2)
 		stop(one...)
 	})
 }
@@ -155,7 +160,7 @@ func TestOthersDoNotNoticeAFlood(t *testing.T) {
 		two := crowd(t, 2, newBoard())
 		settle()
 		refused, n := 0, 0
-		flood(two, tenSeconds, func(i int, _ time.Duration) float64 {
+		flood(two, measured, func(i int, _ time.Duration) float64 {
 			if n++; n%20 == 0 && !two[i].Take(User, "bob", Commands).OK { // ten a second on each
 				refused++
 			}
@@ -175,7 +180,7 @@ func TestBusyBucketsThatAReportHasNoRoomForAreSupposedBusy(t *testing.T) {
 		two := crowd(t, 2, shared)
 		settle()
 		admitted := 0
-		for at := time.Duration(0); at < tenSeconds; at += 10 * time.Millisecond {
+		for at := time.Duration(0); at < measured; at += 10 * time.Millisecond {
 			for i := range mostBusy + 1 { // all busier than ann on the second
 				for range 3 {
 					two[1].Take(User, "u"+string(rune(i+256)), Commands)

@@ -60,7 +60,7 @@ func New(o Options) *Limiter {
 	}
 	for of, rates := range [holders]Rates{o.User, o.Key, o.Address} {
 		for class := range classes {
-			k := kindOf(Of(of), class) //nolint:gosec // three
+			k := kindOf(Of(of), class)
 			l.limits[k], l.seeds[k] = newLimit(policies[k], rates.of(class)), maphash.MakeSeed()
 		}
 	}

@@ -65,13 +65,13 @@ func patterns(steady bool) *rapid.Generator[pattern] {
 }
 
 // tenWide is ten seconds in steps.
-const tenWide = int(tenSeconds / step)
+const tenWide = int(measured / step)
 
 func TestWhateverComesTheLimitHolds(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		p := patterns(false).Draw(rt, "pattern")
-		_, most := windows(p.run(t, 2*tenSeconds), tenWide)
+		_, most := windows(p.run(t, 2*measured), tenWide)
 		if limit := all*11/10 + perSecond/2; most > limit {
 			rt.Errorf("got %d let through within ten seconds, want at most %d", most, limit)
 		}
@@ -82,7 +82,7 @@ func TestWhoeverIsFloodedTheLimitIsLetThrough(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		p := patterns(true).Draw(rt, "pattern")
-		if least, _ := windows(p.run(t, tenSeconds+tenSeconds/2), tenWide); least < all*9/10 {
+		if least, _ := windows(p.run(t, measured+measured/2), tenWide); least < all*9/10 {
 			rt.Errorf("got %d let through within ten seconds, want at least %d", least, all*9/10)
 		}
 	})

@@ -87,19 +87,23 @@ func (q *quotas) spend(who Spender, n int64, now time.Time) (left int64, ok bool
 	for {
 		s := q.of(who, now)
 		s.first.Do(func() { q.read(who, s) })
-		q.mu.Lock()
-		if q.all[who] != s { // had to make room meanwhile
-			q.mu.Unlock()
-			continue
+		if left, ok, there := q.take(who, s, n); there {
+			return left, ok
 		}
-		defer q.mu.Unlock()
-		left = q.left(s)
-		if ok = n <= left; ok {
-			s.pending += n
-			left -= n
-		}
-		return max(0, left), ok
 	}
+}
+
+// take counts n if there is as much. there is false when the spender had to make room for
+// another meanwhile.
+func (q *quotas) take(who Spender, s *spending, n int64) (left int64, ok, there bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	left = q.left(s)
+	if ok = n <= left; ok {
+		s.pending += n
+		left -= n
+	}
+	return max(0, left), ok || n == 0, q.all[who] == s
 }
 
 // left is what this instance may still hand out. mu must be held.

@@ -137,7 +137,7 @@ func (r *Rates) UnmarshalText(text []byte) error {
 	}
 	for part := range strings.SplitSeq(string(text), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		rate := read.named(name)
+		rate := named(&read, name)
 		if rate == nil || seen[name] {
 			return fmt.Errorf("%q: %w", part, errNoRates)
 		}
@@ -150,7 +150,7 @@ func (r *Rates) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func (r *Rates) named(class string) *Rate {
+func named(r *Rates, class string) *Rate {
 	switch class {
 	case "commands":
 		return &r.Commands

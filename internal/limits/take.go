@@ -20,7 +20,7 @@ func (l *Limiter) Take(of Of, name string, class Class) Verdict {
 	defer s.mu.Unlock()
 	b := s.find(hash)
 	if b == nil {
-		b = s.add(bucket{hash: hash, name: nameOf(limit.policy, name), kind: k, tokens: limit.room(floor), at: now, slice: uint32(now / limit.slice)}, &l.limits, floor, now)
+		b = s.add(bucket{hash: hash, name: nameOf(limit.policy, name), kind: k, tokens: limit.room(floor), at: now}, &l.limits, floor, now)
 	}
 	b.attempt(limit, now)
 	v := b.take(limit, floor, now)
