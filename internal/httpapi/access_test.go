@@ -403,6 +403,20 @@ func (g *guarded) tryForbidden(t *testing.T, method string, row attempt) {
 	}
 }
 
+// begun waits until the hub takes readers, so that none is refused for that.
+func (g *guarded) begun(t *testing.T) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for g.config.Hub.Ready() != nil {
+		select {
+		case <-tick.C:
+		case <-t.Context().Done():
+			t.Fatal("the hub did not begin")
+		}
+	}
+}
+
 func (g *guarded) head(t *testing.T) events.Position {
 	t.Helper()
 	at, err := g.store.Head(t.Context())
