@@ -154,8 +154,8 @@ func TestClaimsThatAreRefused(t *testing.T) {
 	}{
 		"it ended longer ago than clocks differ":       {members{"exp": ago(31 * time.Second)}, reasonExpired},
 		"it ended in 1970":                             {members{"exp": 0}, reasonExpired},
-		"it begins later than clocks differ":           {members{"nbf": ago(-40 * time.Second)}, reasonNotYet},
-		"it is of a later time than clocks differ":     {members{"iat": ago(-40 * time.Second)}, reasonNotYet},
+		"it begins later than clocks differ":           {members{"nbf": ago(-90 * time.Second)}, reasonNotYet},
+		"it is of a later time than clocks differ":     {members{"iat": ago(-90 * time.Second)}, reasonNotYet},
 		"it has no end":                                {members{"exp": nil}, "the token has no usable claim exp"},
 		"its end is a text":                            {members{"exp": until}, "the token has no usable claim exp"},
 		"its end is a list":                            {members{"exp": []int64{ago(-time.Hour)}}, "the token has no usable claim exp"},

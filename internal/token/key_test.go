@@ -89,35 +89,46 @@ func TestWhatIsNoSecretIsNoKey(t *testing.T) {
 	x25519 := must(ecdh.X25519().GenerateKey(rand.Reader))
 	lines := bytes.Split(bytes.TrimSpace(good), []byte("\n"))
 	der := must(x509.MarshalPKIXPublicKey(ours[ES256].verifies))
+	ending := func(last byte) []byte { // a key in DER that ends in this byte
+		for {
+			text := must(x509.MarshalPKIXPublicKey(newEd25519().verifies))
+			if text[len(text)-1] == last {
+				return text
+			}
+		}
+	}
 	cases := map[string][]byte{
-		"nothing":                           {},
-		"a short secret":                    bytes.Repeat([]byte("x"), 31),
-		"a short secret with many ends":     append(bytes.Repeat([]byte("x"), 30), '\n'),
-		"a small RSA key":                   block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(&small.PublicKey))),
-		"a small private RSA key":           block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(small)),
-		"another curve":                     block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(&p384.PublicKey))),
-		"another curve's private key":       block("EC PRIVATE KEY", must(x509.MarshalECPrivateKey(p384))),
-		"a key that does not sign":          block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(x25519.PublicKey()))),
-		"a private key that does not sign":  block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(x25519))),
-		"PEM of another kind":               block("ENCRYPTED PRIVATE KEY", der),
-		"PEM of another content":            block("PRIVATE KEY", der),
-		"PEM of nothing":                    block("PUBLIC KEY", nil),
-		"PEM cut short":                     good[:len(good)/2],
-		"PEM without its first line":        bytes.Join(lines[1:], []byte("\n")),
-		"PEM without its last line":         bytes.Join(lines[:len(lines)-1], []byte("\n")),
-		"PEM without both":                  bytes.Join(lines[1:len(lines)-1], []byte("\n")),
-		"PEM in one line":                   bytes.Join(lines, []byte(" ")),
-		"PEM with a letter changed":         bytes.Replace(good, []byte("BEGIN"), []byte("BEGAN"), 1),
-		"PEM after a byte order mark":       append([]byte("\ufeff"), good...),
-		"two keys":                          append(bytes.Clone(good), public(t, ours[ES256])...),
-		"a key and half of one":             append(bytes.Clone(good), good[:40]...),
-		"a public key in DER":               der,
-		"a public key in DER and a line":    append(bytes.Clone(der), '\n'),
-		"a private key in DER":              must(x509.MarshalPKCS8PrivateKey(ours[EdDSA].signs)),
-		"a public key in base64":            []byte(base64.StdEncoding.EncodeToString(der)),
-		"a public key in JSON":              []byte(`{"kty":"RSA","n":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","e":"AQAB"}`),
-		"a key set":                         []byte(` {"keys":[{"kty":"RSA","n":"aaaaaaaaaaaaaaaa","e":"AQAB"}]}`),
-		"a public key as OpenSSH writes it": []byte("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ ann@example"),
+		"nothing":                            {},
+		"a short secret":                     bytes.Repeat([]byte("x"), 31),
+		"a short secret with many ends":      append(bytes.Repeat([]byte("x"), 30), '\n'),
+		"a small RSA key":                    block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(&small.PublicKey))),
+		"a small private RSA key":            block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(small)),
+		"another curve":                      block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(&p384.PublicKey))),
+		"another curve's private key":        block("EC PRIVATE KEY", must(x509.MarshalECPrivateKey(p384))),
+		"a key that does not sign":           block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(x25519.PublicKey()))),
+		"a private key that does not sign":   block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(x25519))),
+		"PEM of another kind":                block("ENCRYPTED PRIVATE KEY", der),
+		"PEM of another content":             block("PRIVATE KEY", der),
+		"PEM of nothing":                     block("PUBLIC KEY", nil),
+		"PEM cut short":                      good[:len(good)/2],
+		"PEM without its first line":         bytes.Join(lines[1:], []byte("\n")),
+		"PEM without its last line":          bytes.Join(lines[:len(lines)-1], []byte("\n")),
+		"PEM without both":                   bytes.Join(lines[1:len(lines)-1], []byte("\n")),
+		"PEM in one line":                    bytes.Join(lines, []byte(" ")),
+		"PEM with a letter changed":          bytes.Replace(good, []byte("BEGIN"), []byte("BEGAN"), 1),
+		"PEM after a byte order mark":        append([]byte("\ufeff"), good...),
+		"two keys":                           append(bytes.Clone(good), public(t, ours[ES256])...),
+		"a key and half of one":              append(bytes.Clone(good), good[:40]...),
+		"a public key in DER":                der,
+		"a public key in DER and a line":     append(bytes.Clone(der), '\n'),
+		"a key in DER that ends as lines do": ending('\n'),
+		"a key in DER that ends in a return": append(ending('\r'), '\n'),
+		"a key in DER and words":             append(bytes.Clone(der), "of the issuer"...),
+		"a private key in DER":               must(x509.MarshalPKCS8PrivateKey(ours[EdDSA].signs)),
+		"a public key in base64":             []byte(base64.StdEncoding.EncodeToString(der)),
+		"a public key in JSON":               []byte(`{"kty":"RSA","n":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","e":"AQAB"}`),
+		"a key set":                          []byte(` {"keys":[{"kty":"RSA","n":"aaaaaaaaaaaaaaaa","e":"AQAB"}]}`),
+		"a public key as OpenSSH writes it":  []byte("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ ann@example"),
 	}
 	for name, text := range cases {
 		t.Run(name, func(t *testing.T) {

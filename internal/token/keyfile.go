@@ -3,6 +3,7 @@ package token
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
@@ -46,7 +47,7 @@ func ParseKey(text []byte) (Key, error) {
 		return parsePEM(text)
 	}
 	secret := bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
-	if form := unarmored(secret); form != "" {
+	if form := unarmored(text); form != "" {
 		return Key{}, fmt.Errorf("%s, which is not read here: write it as PEM", form)
 	}
 	return secretKey(bytes.Clone(secret))
@@ -123,9 +124,14 @@ func unarmored(text []byte) string {
 	return ""
 }
 
+// isDER tells whether a text begins with a key, whatever follows: a key may end in the byte of a line's end, or have one after it.
 func isDER(text []byte) bool {
+	var first asn1.RawValue
+	if _, err := asn1.Unmarshal(text, &first); err != nil {
+		return false
+	}
 	for _, parse := range parsers {
-		if _, _, err := parse(text); err == nil {
+		if _, _, err := parse(first.FullBytes); err == nil {
 			return true
 		}
 	}

@@ -382,7 +382,24 @@ func TestAlgorithmsLeftOutAreLeftOut(t *testing.T) {
 	inWorld(t, Options{Algorithms: []string{RS256}}, set, func(t *testing.T, w *world) {
 		w.wants(t, longLived(t, ours[RS256], "rsa"), "")
 		w.wants(t, longLived(t, ours[ES256], "ec"), reasonUnverifiable)
+		if got := w.value(t, "tidings_token_key_set_keys"); got != 1 {
+			t.Errorf("got %v keys, want 1", got)
+		}
 	})
+}
+
+// TestTheEndIsNoFault: a fetch that Run's end cuts short is not warned of.
+func TestTheEndIsNoFault(t *testing.T) {
+	t.Parallel()
+	var logged *bytes.Buffer
+	inWorld(t, Options{}, setOf(described(t, ours[ES256], nil)), func(t *testing.T, w *world) {
+		logged = w.logged
+		w.issuer.will(hang)
+		later(defaultRefresh + defaultRefresh/10) // the fetch has begun, and has not timed out
+	})
+	if strings.Contains(logged.String(), "level=WARN") {
+		t.Errorf("logged %s", logged)
+	}
 }
 
 // TestAKeyOfTheSetHidesStaticKeys of tokens that name it, and only of those.

@@ -27,13 +27,13 @@ var (
 		HS256: must(ParseKey([]byte("a secret that is known to everybody, for tests"))),
 		RS256: must(privateKey(must(rsa.GenerateKey(rand.Reader, minRSABits)))),
 		ES256: newES256(),
-		EdDSA: must(privateKey(must2(ed25519.GenerateKey(rand.Reader)))),
+		EdDSA: newEd25519(),
 	}
 	theirs = map[string]Key{
 		HS256: must(ParseKey([]byte("another secret, which is an attacker's own"))),
 		RS256: must(privateKey(must(rsa.GenerateKey(rand.Reader, minRSABits)))),
 		ES256: newES256(),
-		EdDSA: must(privateKey(must2(ed25519.GenerateKey(rand.Reader)))),
+		EdDSA: newEd25519(),
 	}
 )
 
@@ -45,6 +45,8 @@ func must[T any](value T, err error) T {
 }
 
 func must2[A, T any](_ A, value T, err error) T { return must(value, err) }
+
+func newEd25519() Key { return must(privateKey(must2(ed25519.GenerateKey(rand.Reader)))) }
 
 func newES256() Key { return must(privateKey(must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)))) }
 
