@@ -17,6 +17,7 @@ type cli struct {
 	Node        process.NodeCommand        `cmd:"" help:"Run the embedded event store as a process of its own; without a command it serves."`
 	Projections process.ProjectionsCommand `cmd:"" help:"Say how far the read model is; rebuild, switch, pause it, skip an event."`
 	Postgres    process.PostgresCommand    `cmd:"" help:"Run a private Postgres and print its address."`
+	Token       process.TokenCommand       `cmd:"" help:"Make a token for development."`
 	Keys        process.KeysCommand        `cmd:"" help:"Make, list and revoke API keys."`
 	Import      importCmd                  `cmd:"" help:"Replay a workload through the HTTP API, and verify what came of it."`
 	Workload    workloadCmd                `cmd:"" help:"Write a generated workload with its expected outcome."`
