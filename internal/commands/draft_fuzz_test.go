@@ -57,7 +57,7 @@ func FuzzDraft(f *testing.F) {
 		if err != nil {
 			t.Fatalf("decode %s: %v", proposed.Data, err)
 		}
-		if got := hashOf(t, stored.Event.(events.Published)); got != hash { //nolint:forcetypeassert // it was encoded as one
+		if got := hashOf(t, stored.Event.(events.Published)); got != hash {
 			t.Errorf("the hash of %s is %s, and once stored %s", body, hash, got)
 		}
 		p.NotificationID = uuid.New()

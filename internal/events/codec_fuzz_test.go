@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -77,7 +78,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		one, err1 := json.Marshal(first.Event)
 		two, err2 := json.Marshal(second.Event)
-		if err1 != nil || err2 != nil || string(one) != string(two) {
+		if err1 != nil || err2 != nil || !bytes.Equal(one, two) {
 			t.Errorf("as it was found %s, %v, and stored again %s, %v", one, err1, two, err2)
 		}
 	})

@@ -37,11 +37,12 @@ func (t Target) String() string {
 // MarshalText writes the text form.
 func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// UnmarshalJSON reads the text form. Null is refused, which other types leave as it
-// is: a target that is neither topic nor user could not be written again.
+// UnmarshalJSON reads the text form. Null is refused, as the empty text is, where an
+// UnmarshalText would never be asked: a target that is neither topic nor user could
+// not be written again.
 func (t *Target) UnmarshalJSON(data []byte) error {
 	var text string
-	if err := json.Unmarshal(data, &text); err != nil || string(data) == "null" {
+	if err := json.Unmarshal(data, &text); err != nil {
 		return errors.New("a target is a string")
 	}
 	parsed, err := ParseTarget(text)

@@ -105,7 +105,7 @@ func FuzzRequestID(f *testing.F) {
 	for _, value := range []string{"", "r-1", "a b", "a\tb", "é", "\x7f", "\xff", strings.Repeat("~", 128), strings.Repeat("!", 129), "a\r\nX: y"} {
 		f.Add(value)
 	}
-	rule := regexp.MustCompile(`\A[!-~]{1,128}\z`)
+	rule := regexp.MustCompile(`\A[\x21-\x7e]{1,128}\z`)
 	ours := uuid.UUID{1}
 	f.Fuzz(func(t *testing.T, value string) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
