@@ -22,6 +22,7 @@ import (
 // API serves commands, queries and streams.
 type API struct {
 	*Connections
+	Edge     Edge
 	Logger   *slog.Logger
 	Registry *prometheus.Registry
 }
@@ -46,8 +47,9 @@ func (a API) Run(ctx context.Context, listener net.Listener, serving func()) err
 	defer stop()
 	handler, err := httpapi.New(httpapi.Config{
 		Store: a.Store, Log: a.Store, Reads: patient{reads, drain}, Hub: hub, Console: web.Console(),
-		Stream: httpapi.StreamOptions{Drain: drain},
-		Ready:  a.checks(hub, reads), Logger: a.Logger, Registerer: a.Registry, Gatherer: a.Registry,
+		Stream:         httpapi.StreamOptions{Drain: drain},
+		TrustedProxies: a.Edge.TrustedProxies, Origins: a.Edge.Origins, Hosts: a.Edge.Hosts,
+		Ready: a.checks(hub, reads), Logger: a.Logger, Registerer: a.Registry, Gatherer: a.Registry,
 	})
 	if err != nil {
 		return errors.Join(err, listener.Close())

@@ -22,6 +22,7 @@ type Dev struct {
 	StoreLimit     int    // see projections.Inbox
 	Retention      projections.Retention
 	SelfCheckEvery time.Duration // see Projector
+	Edge           Edge
 	Logger         *slog.Logger
 	Registry       *prometheus.Registry
 }
@@ -75,7 +76,7 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 		if !until(ctx, func() error { return settled(inbox) }) {
 			return listener.Close()
 		}
-		return API{Connections: connections, Logger: d.Logger, Registry: d.Registry}.Run(ctx, listener, func() {
+		return API{Connections: connections, Edge: d.Edge, Logger: d.Logger, Registry: d.Registry}.Run(ctx, listener, func() {
 			if until(ctx, func() error { return begun(inbox) }) {
 				ready()
 			}
