@@ -66,7 +66,7 @@ func Main(cli any, name, description string, args []string, stderr io.Writer) in
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(stderr, "%s: %s\nTry %s --help.\n", name, err, name)
+		fmt.Fprintf(stderr, "%s: %s\nTry %s --help.\n", name, withoutPasswords(err.Error()), name)
 		return exitUsage
 	}
 	warnOfArguments(parsed, loggerOf(cli, parsed))

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -133,6 +134,13 @@ func loggerOf(cli any, parsed *kong.Context) *slog.Logger {
 	return LogFlags{}.Logger()
 }
 
+// userinfo is what may hold a password in an address.
+var userinfo = regexp.MustCompile(`://[^\s"]*@`)
+
+// withoutPasswords is what may be said of wrong usage: kong repeats arguments that it
+// does not understand.
+func withoutPasswords(text string) string { return userinfo.ReplaceAllLiteralString(text, "://...@") }
+
 // holdsPassword says whether an address has a password in it, or may have.
 func holdsPassword(address string) bool {
 	if strings.Contains(address, "password") {
@@ -185,7 +193,7 @@ func unclear(address string) bool {
 	switch {
 	case strings.Contains(rest, "#") || fragment != "": // no database has one
 		return true
-	case strings.Contains(path, "@"):
+	case strings.Contains(path, "@"), strings.Count(authority, "@") > 1: // pgx takes what follows the first for the host
 		return true
 	case authority != "" && !strings.Contains(authority, "@") && strings.Contains(settings, "@"):
 		return true

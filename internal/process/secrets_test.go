@@ -256,13 +256,13 @@ func TestDatabaseAddresses(t *testing.T) {
 	for name, c := range map[string]struct {
 		address, host, password, says string
 	}{
-		"an ordinary one":                {address: "postgres://app:pw@db.example:5432/x", host: "db.example", password: "pw"},
-		"a password in its written form": {address: "postgres://app:p%40%2F%3F%23w@db.example/x", host: "db.example", password: "p@/?#w"},
-		"an @ that is not":               {address: "postgres://app:p@w@db.example/x", host: "db.example", password: "p@w"},
-		"a socket":                       {address: "postgres:///x?host=/run/pg&user=me@here", host: "/run/pg"},
-		"words":                          {address: "host=db.example password=pw", host: "db.example", password: "pw"},
-		"a setting that is wrong":        {address: "postgres://app:pw@db.example/x?sslmode=perhaps", says: "sslmode"},
-		"a host that is none":            {address: "postgres://app:pw@db.example:port/x", says: "not understood"},
+		"an ordinary one":                                {address: "postgres://app:pw@db.example:5432/x", host: "db.example", password: "pw"},
+		"a password in its written form":                 {address: "postgres://app:p%40%2F%3F%23w@db.example/x", host: "db.example", password: "p@/?#w"},
+		"an @ that is not, which pgx takes for the last": {address: "postgres://app:p@w@db.example/x", says: "not understood"},
+		"a socket":                {address: "postgres:///x?host=/run/pg&user=me@here", host: "/run/pg"},
+		"words":                   {address: "host=db.example password=pw", host: "db.example", password: "pw"},
+		"a setting that is wrong": {address: "postgres://app:pw@db.example/x?sslmode=perhaps", says: "sslmode"},
+		"a host that is none":     {address: "postgres://app:pw@db.example:port/x", says: "not understood"},
 	} {
 		config, err := parseDatabaseURL(c.address)
 		switch {
