@@ -23,6 +23,7 @@ import (
 // API serves commands, queries and streams.
 type API struct {
 	*Connections
+	Edge     Edge
 	Access   *AccessControl  // nil: everybody may do everything
 	Limits   *limits.Limiter // nil: as much as they like
 	Logger   *slog.Logger
@@ -49,10 +50,10 @@ func (a API) Run(ctx context.Context, listener net.Listener, serving func()) err
 	defer stop()
 	config := httpapi.Config{
 		Store: a.Store, Log: a.Store, Reads: patient{reads, drain}, Hub: hub, Console: web.Console(),
-		Stream: httpapi.StreamOptions{Drain: drain},
-		Ready:  a.checks(hub, reads), Logger: a.Logger, Registerer: a.Registry, Gatherer: a.Registry,
+		Stream:         httpapi.StreamOptions{Drain: drain},
+		TrustedProxies: a.Edge.TrustedProxies, Origins: a.Edge.Origins, Hosts: a.Edge.Hosts, Limits: a.Limits,
+		Ready: a.checks(hub, reads), Logger: a.Logger, Registerer: a.Registry, Gatherer: a.Registry,
 	}
-	config.Limits = a.Limits
 	if a.Access != nil {
 		config.Access, config.QueryToken = a.Access.Authority, a.Access.QueryToken
 	}

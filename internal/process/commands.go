@@ -25,6 +25,7 @@ type APICommand struct {
 	ConnectFlags
 	AccessFlags
 	LimitFlags
+	EdgeFlags
 	Listen   string `help:"Address to serve HTTP on." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
 	Insecure bool   `help:"Listen on an address that others can reach, also without access control." env:"TIDINGS_INSECURE"`
 }
@@ -35,13 +36,16 @@ func (c *APICommand) Validate() error {
 	if err != nil && httpapi.CheckListen(c.Listen, true) == nil {
 		err = fmt.Errorf("%w; --jwt-key, --jwks-url or --access required turn access control on", err)
 	}
-	return errors.Join(c.AccessFlags.Validate(), c.LimitFlags.Validate(), err)
+	return errors.Join(c.AccessFlags.Validate(), c.LimitFlags.Validate(), c.EdgeFlags.check(), err)
 }
 
 // Run serves until told to stop.
 func (c *APICommand) Run(ctx context.Context) error {
 	listener, err := listen(ctx, "--listen", c.Listen)
 	if err != nil {
+		return err
+	}
+	if listener, err = c.encrypt(listener, c.Logger()); err != nil {
 		return err
 	}
 	registry := newRegistry()
@@ -58,8 +62,12 @@ func (c *APICommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	api := API{Connections: connections, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry}
-	return served(ctx, api.Run(ctx, listener, func() { ready(listener) }))
+	edge, err := c.edge(!c.Insecure && !c.required())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	api := API{Connections: connections, Edge: edge, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry}
+	return served(ctx, api.Run(ctx, listener, func() { ready(c.scheme(), listener) }))
 }
 
 // FanoutFlags say how notifications reach inboxes.
@@ -108,19 +116,23 @@ type ProjectorCommand struct {
 	FanoutFlags
 	RetentionFlags
 	SelfCheckFlags
+	TLSFlags
 	Listen   string `help:"Address to serve health and metrics on." default:"127.0.0.1:8081" env:"TIDINGS_LISTEN"`
 	Insecure bool   `help:"Listen on an address that others can reach, though there is no access control." env:"TIDINGS_INSECURE"`
 }
 
 // Validate refuses an address that must not be listened on, and what means nothing.
 func (c *ProjectorCommand) Validate() error {
-	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), httpapi.CheckListen(c.Listen, c.Insecure))
+	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.TLSFlags.check(), httpapi.CheckListen(c.Listen, c.Insecure))
 }
 
 // Run projects until told to stop.
 func (c *ProjectorCommand) Run(ctx context.Context) error {
 	listener, err := listen(ctx, "--listen", c.Listen)
 	if err != nil {
+		return err
+	}
+	if listener, err = c.encrypt(listener, c.Logger()); err != nil {
 		return err
 	}
 	registry := newRegistry()
@@ -134,7 +146,7 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 		Retention: c.retention(), Pool: connections.Pool, SelfCheckEvery: c.SelfCheckEvery,
 		Logger: c.Logger(), Registry: registry,
 	}
-	ready(listener)
+	ready(c.scheme(), listener)
 	return served(ctx, projector.Run(ctx, listener))
 }
 
@@ -146,6 +158,7 @@ type DevCommand struct {
 	SelfCheckFlags
 	AccessFlags
 	LimitFlags
+	EdgeFlags
 	Data        string `help:"Directory of all data, made when missing." default:"./data" env:"TIDINGS_DATA"`
 	Listen      string `help:"Address to serve HTTP on; loopback only." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
 	StoreListen string `help:"Address of the embedded event store; loopback only." default:"127.0.0.1:2113" env:"TIDINGS_STORE_LISTEN"`
@@ -153,8 +166,8 @@ type DevCommand struct {
 
 // Validate refuses addresses that others can reach, and what means nothing.
 func (c *DevCommand) Validate() error {
-	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.AccessFlags.Validate(), c.LimitFlags.Validate(),
-		ownMachine("--listen", c.Listen), ownMachine("--store-listen", c.StoreListen))
+	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.AccessFlags.Validate(),
+		c.LimitFlags.Validate(), c.EdgeFlags.check(), ownMachine("--listen", c.Listen), ownMachine("--store-listen", c.StoreListen))
 }
 
 // ownMachine refuses an address that others can reach, where nothing overrides that.
@@ -175,11 +188,18 @@ func (c *DevCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	logger := c.Logger()
+	if listener, err = c.encrypt(listener, logger); err != nil {
+		return err
+	}
+	edge, err := c.edge(!c.required())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	storeListener, err := listen(ctx, "--store-listen", c.StoreListen)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	logger := c.Logger()
 	if c.required() {
 		logger.Info("development mode: access control is on, loopback only", "data", data)
 	} else {
@@ -188,9 +208,9 @@ func (c *DevCommand) Run(ctx context.Context) error {
 	dev := Dev{
 		Access: c.AccessFlags, Limits: c.LimitFlags,
 		Dir: data, StoreLimit: c.FanoutStoreLimit, Retention: c.retention(), SelfCheckEvery: c.SelfCheckEvery,
-		Logger: logger, Registry: newRegistry(),
+		Edge: edge, Logger: logger, Registry: newRegistry(),
 	}
-	return served(ctx, dev.Run(ctx, listener, storeListener, func() { ready(listener) }))
+	return served(ctx, dev.Run(ctx, listener, storeListener, func() { ready(c.scheme(), listener) }))
 }
 
 // PostgresCommand is `tidings postgres`.
@@ -221,8 +241,8 @@ func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 }
 
 // ready prints the one line that tells a caller where the program serves.
-func ready(listener net.Listener) {
-	fmt.Fprintf(os.Stdout, "ready http://%s\n", listener.Addr())
+func ready(scheme string, listener net.Listener) {
+	fmt.Fprintf(os.Stdout, "ready %s://%s\n", scheme, listener.Addr())
 }
 
 // newRegistry has what every process tells of itself.

@@ -30,7 +30,11 @@ func Connect(ctx context.Context, storeURL, databaseURL string, logger *slog.Log
 	if err != nil {
 		return nil, fmt.Errorf("event store address: %w", err)
 	}
-	pool, err := pgxpool.New(ctx, databaseURL)
+	config, err := parseDatabaseURL(databaseURL)
+	var pool *pgxpool.Pool
+	if err == nil {
+		pool, err = pgxpool.NewWithConfig(ctx, config)
+	}
 	if err != nil {
 		store.Close()
 		return nil, fmt.Errorf("database address: %w", err)

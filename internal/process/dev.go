@@ -22,8 +22,9 @@ type Dev struct {
 	StoreLimit     int    // see projections.Inbox
 	Retention      projections.Retention
 	SelfCheckEvery time.Duration // see Projector
-	Access         AccessFlags   // who may call the API
-	Limits         LimitFlags    // and how much
+	Edge           Edge
+	Access         AccessFlags // who may call the API
+	Limits         LimitFlags  // and how much
 	Logger         *slog.Logger
 	Registry       *prometheus.Registry
 }
@@ -85,7 +86,7 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 		if !until(ctx, func() error { return settled(inbox) }) {
 			return listener.Close()
 		}
-		return API{Connections: connections, Access: control, Limits: limiter, Logger: d.Logger, Registry: d.Registry}.Run(ctx, listener, func() {
+		return API{Connections: connections, Edge: d.Edge, Access: control, Limits: limiter, Logger: d.Logger, Registry: d.Registry}.Run(ctx, listener, func() {
 			if until(ctx, func() error { return begun(inbox) }) {
 				ready()
 			}

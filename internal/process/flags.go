@@ -34,8 +34,8 @@ func (f LogFlags) Logger() *slog.Logger {
 
 // ConnectFlags say where a process of its own finds the others.
 type ConnectFlags struct {
-	EventStoreURL string `name:"eventstore-url" help:"Event store, as its clients write it." default:"esdb://127.0.0.1:2113?tls=false" env:"EVENTSTORE_URL"`
-	DatabaseURL   string `name:"database-url" help:"PostgreSQL of the read model; tidings postgres runs one." required:"" env:"DATABASE_URL"`
+	EventStoreURL string `name:"eventstore-url" help:"Event store, as its clients write it." default:"esdb://127.0.0.1:2113?tls=false" env:"EVENTSTORE_URL" secret:"url"`
+	DatabaseURL   string `name:"database-url" help:"PostgreSQL of the read model; tidings postgres runs one." required:"" env:"DATABASE_URL" secret:"url"`
 }
 
 // Exit statuses: done, failed, wrong usage.
@@ -56,7 +56,7 @@ func Main(cli any, name, description string, args []string, stderr io.Writer) in
 	context.AfterFunc(ctx, stop) // from then on signals kill
 
 	parser, err := kong.New(cli, kong.Name(name), kong.Description(description), kong.UsageOnError(),
-		kong.Configuration(kong.JSON), kong.Help(help), kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
+		kong.Configuration(belowEnvironment), kong.Resolvers(kong.ResolverFunc(secretFile)), kong.ValueFormatter(explained), kong.Help(help), kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
 		kong.Vars{
 			"store_limit": strconv.Itoa(projections.DefaultStoreLimit), "keep_history": projections.DefaultKeepHistory.String(),
 			"self_check_every": selfcheck.DefaultEvery.String(),
@@ -68,9 +68,10 @@ func Main(cli any, name, description string, args []string, stderr io.Writer) in
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(stderr, "%s: %s\nTry %s --help.\n", name, err, name)
+		fmt.Fprintf(stderr, "%s: %s\nTry %s --help.\n", name, withoutPasswords(err.Error()), name)
 		return exitUsage
 	}
+	warnOfArguments(parsed, loggerOf(cli, parsed))
 	if err := parsed.Run(); err != nil {
 		fmt.Fprintf(stderr, "%s: %s\n", name, err)
 		return exitFailed

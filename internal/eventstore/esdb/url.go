@@ -25,6 +25,8 @@ func parse(connection string, logger *slog.Logger) (*client.Configuration, error
 		return nil, errUnclear // the client's error might tell what is a password
 	case err == nil && config.Username == "" && strings.Contains(beforeAny(connection, "?"), "@"):
 		return nil, errUnclear // taken for a host
+	case err != nil && strings.Contains(err.Error(), "invalid port"):
+		return nil, errPort // user:password without a host looks like one
 	case err != nil:
 		if problem := (*url.Error)(nil); errors.As(err, &problem) {
 			err = problem.Err
@@ -38,6 +40,8 @@ func parse(connection string, logger *slog.Logger) (*client.Configuration, error
 
 var errUnclear = errors.New("event store connection string: it is not understood; " +
 	"in a user's name and password % is written %25, / %2F, ? %3F, # %23 and @ %40")
+
+var errPort = errors.New("event store connection string: the port is no number")
 
 // unclear says that a password may reach to where others look for a host, a path or settings.
 func unclear(connection string) bool {
