@@ -34,9 +34,9 @@ func rates(t *testing.T, text string) limits.Rates {
 const markRead = `{"through":"1"}`
 
 // Two instances share a database and a log; together they let through what one
-// would, and another user notices nothing.
-func TestTwoInstancesUnderAFlood(t *testing.T) {
-	t.Parallel()
+// would, and another user notices nothing. It runs beside no other test of the
+// package: ten seconds are what they are.
+func TestTwoInstancesUnderAFlood(t *testing.T) { //nolint:paralleltest // see above
 	const perSecond, seconds, times = 60, 10, 10
 	pool, err := pgxpool.New(t.Context(), postgres.Fresh(t))
 	if err != nil {

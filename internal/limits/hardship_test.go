@@ -119,7 +119,7 @@ func TestWithoutAnExchangeFromTheBeginningItIsAlone(t *testing.T) {
 		shared.set(true, false)
 		one := crowd(t, 1, shared)
 		settle()
-		within(t, "never exchanged", sum(flood(one, measured, only(tenfold))), all, all+perSecond/2)
+		within(t, "never exchanged", sum(flood(one, measured, only(tenfold))), all, all+perSecond/4)
 		stop(one...)
 	})
 }

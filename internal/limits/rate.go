@@ -9,7 +9,7 @@ import (
 )
 
 // Rate is how much of a class is let through: PerSecond on average, Burst at once. The zero Rate
-// is no limit; a Burst below 1 is half a second's worth, and at least 1.
+// is no limit; a Burst below 1 is a quarter of a second's worth, and at least 1.
 type Rate struct{ PerSecond, Burst float64 }
 
 // What a rate may be: from about one in eleven days up to more than a process can answer.
@@ -30,7 +30,7 @@ var units = []struct {
 // filled is the rate with its burst.
 func (r Rate) filled() Rate {
 	if r.PerSecond > 0 && r.Burst < 1 {
-		r.Burst = max(1, r.PerSecond/2)
+		r.Burst = max(1, r.PerSecond/4)
 	}
 	return r
 }

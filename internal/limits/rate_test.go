@@ -14,9 +14,9 @@ func TestRatesAreReadAndWrittenAlike(t *testing.T) {
 	}{
 		"off":            {},
 		"commands=off":   {text: "off"},
-		"commands=100/s": {Rates{Commands: Rate{100, 50}}, "commands=100/s,queries=off,connects=off"},
-		"commands=100/s,queries=200/s,connects=10/s":  {rates: Rates{Rate{100, 50}, Rate{200, 100}, Rate{10, 5}}},
-		"queries=200/s, commands=100/s,connects=10/s": {Rates{Rate{100, 50}, Rate{200, 100}, Rate{10, 5}}, "commands=100/s,queries=200/s,connects=10/s"},
+		"commands=100/s": {Rates{Commands: Rate{100, 25}}, "commands=100/s,queries=off,connects=off"},
+		"commands=100/s,queries=200/s,connects=10/s":  {rates: Rates{Rate{100, 25}, Rate{200, 50}, Rate{10, 2.5}}},
+		"queries=200/s, commands=100/s,connects=10/s": {Rates{Rate{100, 25}, Rate{200, 50}, Rate{10, 2.5}}, "commands=100/s,queries=200/s,connects=10/s"},
 		"commands=100/s:7,queries=10/m,connects=1/h":  {rates: Rates{Rate{100, 7}, Rate{10.0 / 60, 1}, Rate{1.0 / 3600, 1}}},
 		"commands=60/m,queries=90/m,connects=0.5/s":   {Rates{Rate{1, 1}, Rate{1.5, 1}, Rate{0.5, 1}}, "commands=1/s,queries=1.5/s,connects=30/m"},
 		"connects=1/s:1": {Rates{Connects: Rate{1, 1}}, "commands=off,queries=off,connects=1/s"},

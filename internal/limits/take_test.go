@@ -45,7 +45,7 @@ func TestWaitingRetryAfterSufficesAndLessDoesNot(t *testing.T) {
 func TestTakeSaysWhatToTell(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := New(Options{Address: Rates{Connects: Rate{PerSecond: 10}}})
+		l := New(Options{Address: Rates{Connects: Rate{PerSecond: 10, Burst: 5}}})
 		want := Verdict{OK: true, Limited: true, Policy: "address-connects", Quota: 10, Window: 1, Remaining: 4, Reset: 100 * time.Millisecond}
 		if diff := cmp.Diff(want, l.Take(Address, "::1", Connects)); diff != "" {
 			t.Errorf("the first of a burst of five (-want +got):\n%s", diff)
