@@ -468,34 +468,3 @@ func TestOneReadingAtATimeForEach(t *testing.T) {
 		}
 	})
 }
-
-func BenchmarkAuthenticate(b *testing.B) {
-	key, err := token.ParseKey([]byte(rand.Text() + rand.Text()))
-	if err != nil {
-		b.Fatal(err)
-	}
-	tokens, err := token.NewVerifier(token.Options{Keys: []token.Key{key}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	store := &memory.Store{}
-	a, err := New(Options{Log: store, Tokens: tokens})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(b.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	text, err := token.Sign(key, token.SignClaims{Subject: "ann", Scopes: []string{"inbox"}, Lifetime: time.Hour}, time.Now())
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := a.Authenticate(ctx, text); err != nil {
-			b.Fatal(err)
-		}
-	}
-	cancel()
-	<-ended
-}

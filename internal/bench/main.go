@@ -19,7 +19,7 @@ type bench struct {
 	Readers int           `help:"Connected readers, each a user of their own." default:"1000"`
 	Settle  time.Duration `help:"How long messages may be on their way after the last publish." default:"10s"`
 	Members int           `help:"Subscribers of the largest topic." default:"1000000"`
-	Only    []string      `help:"Scenarios, in this order, instead of all: import, stream, fold, answer, broadcast, append, grpc, read, open, slow, idle." enum:"import,stream,fold,answer,broadcast,append,grpc,read,open,slow,idle"`
+	Only    []string      `help:"Scenarios, in this order, instead of all: import, stream, fold, answer, broadcast, append, grpc, read, open, slow, idle, access." enum:"access,import,stream,fold,answer,broadcast,append,grpc,read,open,slow,idle"`
 
 	Store storeFlags `embed:"" prefix:"store-"`
 
@@ -75,6 +75,7 @@ func (b *bench) scenarios() []scenario {
 		{"open", b.opening},
 		{"slow", b.slowing},
 		{"idle", b.idling},
+		{"access", b.authenticating},
 	}
 }
 

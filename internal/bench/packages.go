@@ -32,6 +32,12 @@ func (b *bench) answering(ctx context.Context, _ string, r *report) error {
 		"on 10 million stored rows.", "./internal/queries", "^BenchmarkFigure")
 }
 
+// authenticating has access control measure itself.
+func (b *bench) authenticating(ctx context.Context, _ string, r *report) error {
+	return b.benchmarks(ctx, r, "Finding out who sends a request", "Access control without HTTP: the benchmarks of `internal/access`. Aim: 30 µs a request once the key is cached. A token is seen before in all requests but the first that shows it.",
+		"./internal/access", "^BenchmarkFigure")
+}
+
 func (b *bench) benchmarks(ctx context.Context, r *report, title, note, pkg, pattern string) error {
 	fmt.Fprintf(os.Stderr, "%s: benchmarks of %s\n", title, pkg)
 	test := exec.CommandContext(ctx, "go", "test", pkg, "-run", "^$", "-bench", pattern, "-count", strconv.Itoa(b.Runs), "-timeout", "30m")
