@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -77,8 +78,8 @@ func clientAddress(peer string, forwarded []string, proxies []netip.Prefix) neti
 		return netip.Addr{}
 	}
 	walked := 0
-	for i := len(forwarded) - 1; i >= 0; i-- {
-		rest, more := forwarded[i], true
+	for _, rest := range slices.Backward(forwarded) {
+		more := true
 		for more {
 			if !trusted(client, proxies) || walked == maxForwarded {
 				return client

@@ -52,7 +52,7 @@ func parseOrigin(text string) (string, error) {
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https", host == "", strings.Contains(host, "*"), strings.HasSuffix(u.Host, ":"):
 		return "", errors.New("it is not scheme://host[:port], such as https://app.example.com")
-	case origin != strings.ToLower(text):
+	case !strings.EqualFold(origin, text):
 		return "", errors.New("an origin is scheme://host[:port] and nothing else, not even a slash at its end")
 	case strings.ContainsFunc(host, func(r rune) bool { return r > '~' || r <= ' ' }):
 		return "", errors.New("browsers send a name that is not ASCII in its xn-- form: write that")

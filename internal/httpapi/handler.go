@@ -110,7 +110,7 @@ func (a *api) edge(routes http.Handler) http.Handler {
 	inside := a.sites.handler(a.guarded(routes))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		rec := newRecorder(w, r, a.writeTimeout)
+		rec := &recorder{ResponseWriter: w, patience: a.writeTimeout}
 		r = locate(identify(rec, r, a.newID), a.proxies)
 		secure(rec.Header(), r)
 		r.URL.RawPath = r.URL.EscapedPath() // names may contain %2F: routing goes by the escaped path, always

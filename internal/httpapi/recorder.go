@@ -19,15 +19,6 @@ type recorder struct {
 	patience time.Duration // 0: no end
 }
 
-// newRecorder begins an answer. On a connection that is used again the deadline of
-// the answer before would otherwise still be set.
-func newRecorder(w http.ResponseWriter, r *http.Request, patience time.Duration) *recorder {
-	if r.ProtoMajor < 2 {
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // recorders in tests have none
-	}
-	return &recorder{ResponseWriter: w, patience: patience}
-}
-
 // record is the recorder below a response writer of this package's handlers.
 func record(w http.ResponseWriter) *recorder {
 	for {

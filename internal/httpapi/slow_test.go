@@ -253,7 +253,7 @@ func getHTTP2(t *testing.T, network *pipes) (*http.Client, *http.Response) {
 // TestAConnectionIsUsedAgain after longer than an answer may take: the deadline of the answer before is not the next one's.
 func TestAConnectionIsUsedAgain(t *testing.T) {
 	t.Parallel()
-	inSlowWorld(t, false, func(w http.ResponseWriter, r *http.Request) {
+	inSlowWorld(t, false, func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body) // the server first says 100 Continue
 		if err != nil || string(body) != "x" {
 			t.Errorf("got %q, %v, want x", body, err)

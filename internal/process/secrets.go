@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"reflect"
 	"regexp"
 	"strings"
 
@@ -51,7 +52,7 @@ func secretFile(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 // readSecret leaves out the line's end that editors add. Its errors name the file and
 // nothing that is in it.
 func readSecret(file string) (string, error) {
-	opened, err := os.Open(file)
+	opened, err := os.Open(file) //nolint:gosec // the operator says which file
 	if err != nil {
 		return "", err
 	}
@@ -95,10 +96,11 @@ func explained(value *kong.Value) string {
 	if !value.Tag.Has(secretTag) {
 		return text
 	}
+	all := []string{text}
 	for _, variable := range value.Tag.Envs {
-		text += " $" + variable + fileSuffix + " names a file to read it from."
+		all = append(all, "$"+variable+fileSuffix+" names a file to read it from.")
 	}
-	return text
+	return strings.Join(all, " ")
 }
 
 // warnOfArguments warns of secrets that were given as arguments: everybody on the machine
@@ -124,7 +126,7 @@ func warnOfArguments(parsed *kong.Context, logger *slog.Logger) {
 func loggerOf(cli any, parsed *kong.Context) *slog.Logger {
 	type logs interface{ Logger() *slog.Logger }
 	if command := parsed.Selected(); command != nil && command.Target.CanAddr() {
-		if l, ok := command.Target.Addr().Interface().(logs); ok {
+		if l, ok := reflect.TypeAssert[logs](command.Target.Addr()); ok {
 			return l.Logger()
 		}
 	}

@@ -392,7 +392,7 @@ func TestAlgorithmsLeftOutAreLeftOut(t *testing.T) {
 func TestTheEndIsNoFault(t *testing.T) {
 	t.Parallel()
 	var logged *bytes.Buffer
-	inWorld(t, Options{}, setOf(described(t, ours[ES256], nil)), func(t *testing.T, w *world) {
+	inWorld(t, Options{}, setOf(described(t, ours[ES256], nil)), func(_ *testing.T, w *world) {
 		logged = w.logged
 		w.issuer.will(hang)
 		later(defaultRefresh + defaultRefresh/10) // the fetch has begun, and has not timed out
