@@ -72,6 +72,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Registerer takes the metrics of this package; nil: counted for nobody.
 	Registerer prometheus.Registerer
+	// MetricsElsewhere leaves /metrics out: another listener serves it.
+	MetricsElsewhere bool
 	// Gatherer is what /metrics shows; nil: prometheus.DefaultGatherer.
 	Gatherer prometheus.Gatherer
 	// MaxBodyBytes and MaxBatchBytes bound bodies; default 256 KiB, and 8 MiB for

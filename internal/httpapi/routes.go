@@ -3,6 +3,7 @@ package httpapi
 import (
 	"iter"
 	"net/http"
+	"slices"
 
 	"github.com/tidings-io/tidings/internal/access"
 	"github.com/tidings-io/tidings/internal/commands"
@@ -297,7 +298,7 @@ func (a *api) queryRoutes(c Config) []route {
 			needs:   needs{scopes: oneOf(access.Audit)},
 			summary: "Why a user did or did not get a notification: the events that decided, in order",
 			params:  []param{{name: "user", like: "", doc: "Whom to explain it of."}},
-			answers: map[int]any{http.StatusOK: queries.Explanation{}}, problems: []string{commands.CodeNotFound, codeStoreUnavailable},
+			answers: map[int]any{http.StatusOK: queries.Explanation{}}, problems: []string{commands.CodeNotFound, codeStoreUnavailable, codeTooFarBack},
 			serve: a.costly(always, a.query(a.explain)),
 		},
 		{
@@ -349,7 +350,11 @@ func (a *api) monitoring() []route {
 }
 
 func (a *api) operationRoutes(c Config) []route {
-	routes := append(a.monitoring(), []route{
+	monitoring := a.monitoring()
+	if c.MetricsElsewhere {
+		monitoring = slices.DeleteFunc(monitoring, func(rt route) bool { return rt.id == "metrics" })
+	}
+	routes := append(monitoring, []route{
 		{
 			method: http.MethodGet, pattern: documentPattern, id: "openapi", group: groupOperations,
 			needs:   needs{anybody: true},

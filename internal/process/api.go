@@ -26,6 +26,7 @@ type API struct {
 	Edge     Edge
 	Access   *AccessControl  // nil: everybody may do everything
 	Limits   *limits.Limiter // nil: as much as they like
+	Monitor  net.Listener    // serves health and metrics, and the API no metrics; nil: the API does all
 	Logger   *slog.Logger
 	Registry *prometheus.Registry
 }
@@ -54,6 +55,7 @@ func (a API) Run(ctx context.Context, listener net.Listener, serving func()) err
 		TrustedProxies: a.Edge.TrustedProxies, Origins: a.Edge.Origins, Hosts: a.Edge.Hosts, Limits: a.Limits,
 		Ready: a.checks(hub, reads), Logger: a.Logger, Registerer: a.Registry, Gatherer: a.Registry,
 	}
+	config.MetricsElsewhere = a.Monitor != nil
 	if a.Access != nil {
 		config.Access, config.QueryToken = a.Access.Authority, a.Access.QueryToken
 	}
@@ -64,6 +66,13 @@ func (a API) Run(ctx context.Context, listener net.Listener, serving func()) err
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return hub.Run(parts) })
 	g.Go(func() error { return reads.Run(parts) })
+	if a.Monitor != nil {
+		health, err := httpapi.Health(a.Registry, config.Ready...)
+		if err != nil {
+			return errors.Join(err, listener.Close(), a.Monitor.Close())
+		}
+		g.Go(func() error { return httpapi.Serve(ctx, a.Monitor, health, nil, a.Logger) })
+	}
 	if a.Limits != nil {
 		g.Go(func() error { return a.Limits.Run(parts) })
 	}

@@ -26,8 +26,9 @@ type APICommand struct {
 	AccessFlags
 	LimitFlags
 	EdgeFlags
-	Listen   string `help:"Address to serve HTTP on." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
-	Insecure bool   `help:"Listen on an address that others can reach, also without access control." env:"TIDINGS_INSECURE"`
+	Listen        string `help:"Address to serve HTTP on." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
+	MonitorListen string `help:"Address to serve health and metrics on, such as 127.0.0.1:8082; then --listen serves no metrics. Unless given, --listen serves both, to everybody." placeholder:"ADDRESS" env:"TIDINGS_MONITOR_LISTEN"`
+	Insecure      bool   `help:"Listen on addresses that others can reach, also without access control; the monitor has none." env:"TIDINGS_INSECURE"`
 }
 
 // Validate refuses an address that must not be listened on, and what does not go together.
@@ -35,6 +36,9 @@ func (c *APICommand) Validate() error {
 	err := httpapi.CheckListen(c.Listen, c.Insecure || c.required())
 	if err != nil && httpapi.CheckListen(c.Listen, true) == nil {
 		err = fmt.Errorf("%w; --jwt-key, --jwks-url or --access required turn access control on", err)
+	}
+	if c.MonitorListen != "" {
+		err = errors.Join(err, httpapi.CheckListen(c.MonitorListen, c.Insecure))
 	}
 	return errors.Join(c.AccessFlags.Validate(), c.LimitFlags.Validate(), c.EdgeFlags.check(), err)
 }
@@ -67,6 +71,14 @@ func (c *APICommand) Run(ctx context.Context) error {
 		return errors.Join(err, listener.Close())
 	}
 	api := API{Connections: connections, Edge: edge, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry}
+	if c.MonitorListen != "" {
+		if api.Monitor, err = listen(ctx, "--monitor-listen", c.MonitorListen); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+	}
+	if c.required() && c.TLSCert == "" && c.TrustedProxies == "" && httpapi.CheckListen(c.Listen, false) != nil {
+		c.Logger().Warn("tokens and API keys cross the network in clear: give --tls-cert and --tls-key, or --trusted-proxies if a proxy in front has TLS")
+	}
 	return served(ctx, api.Run(ctx, listener, func() { ready(c.scheme(), listener) }))
 }
 

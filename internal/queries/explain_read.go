@@ -2,6 +2,7 @@ package queries
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sort"
 	"time"
@@ -28,7 +29,12 @@ type explainer struct {
 	mutes     []events.Recorded // the user's PreferencesSet
 	topics    []standing        // of each topic it was sent to, once
 	changes   []events.Recorded // what the user did in their inbox after the publish
+	events    int               // read so far
 }
+
+// maxExplained bounds what is read for one explanation: somebody's inbox may have
+// seen more changes than anybody could read.
+const maxExplained = 200_000
 
 func (x *explainer) read(ctx context.Context) error {
 	for _, part := range []func(context.Context) error{x.readSkipped, x.readNotification, x.readMutes, x.readTopics} {
@@ -47,6 +53,9 @@ func (x *explainer) each(ctx context.Context, stream events.StreamName, from eve
 	for s, err := range x.streams.Read(ctx, stream, from) {
 		if err != nil {
 			return err
+		}
+		if x.events++; x.events > maxExplained {
+			return fmt.Errorf("%w: explaining takes more than %d events", ErrTooFar, maxExplained)
 		}
 		r, err := events.Decode(s)
 		if _, passed := x.skipped[s.Position]; err != nil && passed {
