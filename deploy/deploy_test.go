@@ -21,19 +21,26 @@ import (
 )
 
 type compose struct {
-	Name     string             `yaml:"name"`
-	Tidings  service            `yaml:"x-tidings"`
-	Services map[string]service `yaml:"services"`
-	Volumes  map[string]volume  `yaml:"volumes"`
+	Name        string             `yaml:"name"`
+	Tidings     service            `yaml:"x-tidings"`
+	Connections map[string]string  `yaml:"x-connections"`
+	Secrets     map[string]secret  `yaml:"secrets"`
+	Services    map[string]service `yaml:"services"`
+	Volumes     map[string]volume  `yaml:"volumes"`
 }
 
 type volume struct{}
+
+type secret struct {
+	File string `yaml:"file"`
+}
 
 type service struct {
 	Build           build                `yaml:"build"`
 	Image           string               `yaml:"image"`
 	Command         []string             `yaml:"command"`
 	Environment     map[string]string    `yaml:"environment"`
+	Secrets         []string             `yaml:"secrets"`
 	Ports           []string             `yaml:"ports"`
 	Volumes         []string             `yaml:"volumes"`
 	DependsOn       map[string]condition `yaml:"depends_on"`
@@ -78,12 +85,50 @@ func TestComposeFilesHoldTogether(t *testing.T) {
 			checkDependencies(t, file, name, s, c.Services)
 			for _, port := range s.Ports {
 				if !strings.HasPrefix(port, "127.0.0.1:") {
-					t.Errorf("%s: %s publishes %s beyond this machine, without access control", file, name, port)
+					t.Errorf("%s: %s publishes %s beyond this machine, in clear", file, name, port)
 				}
 			}
 		}
 	}
 }
+
+// TestTheAPIAsksWhoCallsIt by a key that stands in no file of this repository, and in no image.
+func TestTheAPIAsksWhoCallsIt(t *testing.T) {
+	t.Parallel()
+	for _, file := range composeFiles {
+		c := readCompose(t, file)
+		environment := c.Services["api"].Environment
+		for _, open := range []string{"TIDINGS_INSECURE", "TIDINGS_ACCESS", "TIDINGS_JWT_SECRET"} {
+			if value, given := environment[open]; given {
+				t.Errorf("%s: the API is given %s=%s: it would be open, or its secret in this file", file, open, value)
+			}
+		}
+		name, mounted := strings.CutPrefix(environment["TIDINGS_JWT_KEY_FILE"], "/run/secrets/")
+		if !mounted || !slices.Contains(c.Services["api"].Secrets, name) {
+			t.Errorf("%s: the API's key is in %q, want one of its secrets %v", file, environment["TIDINGS_JWT_KEY_FILE"], c.Services["api"].Secrets)
+		}
+		for service, s := range c.Services {
+			for _, secret := range s.Secrets {
+				if _, ok := c.Secrets[secret]; !ok {
+					t.Errorf("%s: %s has the secret %s, which is not declared", file, service, secret)
+				}
+			}
+		}
+		for secret, s := range c.Secrets {
+			if !strings.HasPrefix(s.File, secretsDir) {
+				t.Errorf("%s: the secret %s is in %s, want it in %s", file, secret, s.File, secretsDir)
+			}
+		}
+	}
+	for ignores, line := range map[string]string{"../.gitignore": "/deploy/secrets/", "../.dockerignore": "deploy/secrets"} {
+		if !slices.Contains(strings.Split(read(t, ignores), "\n"), line) {
+			t.Errorf("%s has no line %s", ignores, line)
+		}
+	}
+}
+
+// secretsDir is in no repository and no image: .gitignore and .dockerignore name it.
+const secretsDir = "./secrets/"
 
 func checkVolumes(t *testing.T, file, name string, s service, volumes map[string]volume) {
 	t.Helper()
