@@ -166,7 +166,7 @@ func notTheirs() error {
 
 // outside names where a topic stands that is not among those the credential is for.
 func outside(field string) error {
-	return &fault{code: codeForbidden, detail: field + ": is not among the topics that the credential is for (claim topics)"}
+	return &fault{code: codeForbidden, detail: field + ": is not among the topics that the credential is for"}
 }
 
 // mayReach refuses targets that are not for whoever asks to publish to.

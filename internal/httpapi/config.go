@@ -106,7 +106,6 @@ type api struct {
 	newID    func() uuid.UUID
 	logger   *slog.Logger
 	metrics  *metrics
-	ready    []Check
 	gatherer prometheus.Gatherer
 
 	maxBodyBytes, maxBatchBytes int64
@@ -118,8 +117,10 @@ type api struct {
 
 	queryToken bool
 	limits     *limits.Limiter
-	looks      *gate // requests that read much
-	exports    *gate // whole ranges of the log
+	// dependencies are what /readyz asks.
+	dependencies *dependencies
+	looks        *gate // requests that read much
+	exports      *gate // whole ranges of the log
 }
 
 func newAPI(c Config) (*api, error) {
@@ -128,9 +129,10 @@ func newAPI(c Config) (*api, error) {
 	}
 	a := &api{
 		store: c.Store, log: c.Log, reads: c.Reads, access: c.Access, queryToken: c.QueryToken, limits: c.Limits, newID: c.NewID, logger: c.Logger,
-		ready: c.Ready, gatherer: c.Gatherer, maxBodyBytes: c.MaxBodyBytes, maxBatchBytes: c.MaxBatchBytes,
+		gatherer: c.Gatherer, maxBodyBytes: c.MaxBodyBytes, maxBatchBytes: c.MaxBatchBytes,
 		bodyTimeout: c.BodyTimeout, writeTimeout: c.WriteTimeout, proxies: c.TrustedProxies, hosts: newHosts(c.Hosts),
 	}
+	a.dependencies = newDependencies(c.Ready, c.Access != nil, a.logger)
 	looksEach, exportsEach := maxLooksEach, maxExportsEach
 	if c.Access == nil { // everybody is one subject
 		looksEach, exportsEach = maxLooks, maxExports

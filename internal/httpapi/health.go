@@ -2,7 +2,9 @@ package httpapi
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +19,9 @@ type Check struct {
 
 // checkTimeout is how long a dependency may take to say that it is there.
 const checkTimeout = 2 * time.Second
+
+// maxScrapes are answered at once: everybody may ask, and each reads all metrics.
+const maxScrapes = 4
 
 // The states of a dependency, and of the whole.
 const (
@@ -45,22 +50,75 @@ func (a *api) livez(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (a *api) readyz(w http.ResponseWriter, r *http.Request) error {
-	states := make([]dependency, len(a.ready))
-	var asking sync.WaitGroup
-	for i, check := range a.ready {
-		asking.Go(func() { states[i] = check.state(r.Context()) })
-	}
-	asking.Wait()
-	answer := readiness{Status: stateReady, Checks: make(map[string]dependency, len(states))}
+	answer := a.dependencies.look(r.Context())
 	status := http.StatusOK
-	for i, check := range a.ready {
-		answer.Checks[check.Name] = states[i]
-		if states[i].State != stateReady {
-			answer.Status, status = stateAway, http.StatusServiceUnavailable
-		}
+	if answer.Status != stateReady {
+		status = http.StatusServiceUnavailable
 	}
 	return writeJSON(w, status, answer)
 }
+
+// lookFor is how long an answer of /readyz stands: everybody may ask, and what is
+// asked of the dependencies is not for everybody to make more of.
+const lookFor = 200 * time.Millisecond
+
+// dependencies asks its checks for all who ask at about the same time.
+type dependencies struct {
+	checks []Check
+	// hidden keeps reasons, which name addresses within, from those who ask; the log
+	// has them.
+	hidden bool
+	logger *slog.Logger
+
+	turn   chan struct{} // holds one while somebody asks; guards what follows
+	last   readiness
+	asked  time.Time
+	logged string // the reasons logged last
+}
+
+func newDependencies(checks []Check, hidden bool, logger *slog.Logger) *dependencies {
+	return &dependencies{checks: checks, hidden: hidden, logger: logger, turn: make(chan struct{}, 1)}
+}
+
+// look waits for checks that others began. It asks them for all of these, whether
+// the first of them waits or not.
+func (d *dependencies) look(ctx context.Context) readiness {
+	d.turn <- struct{}{}
+	defer func() { <-d.turn }()
+	if time.Since(d.asked) < lookFor {
+		return d.last
+	}
+	ctx = context.WithoutCancel(ctx)
+	states := make([]dependency, len(d.checks))
+	var asking sync.WaitGroup
+	for i, check := range d.checks {
+		asking.Go(func() { states[i] = check.state(ctx) })
+	}
+	asking.Wait()
+	answer := readiness{Status: stateReady, Checks: make(map[string]dependency, len(states))}
+	reasons := ""
+	for i, check := range d.checks {
+		if states[i].State != stateReady {
+			answer.Status = stateAway
+			reasons += check.Name + ": " + states[i].Reason + "\n"
+		}
+		if d.hidden && states[i].Reason != "" {
+			states[i].Reason = hiddenReason
+		}
+		answer.Checks[check.Name] = states[i]
+	}
+	if d.hidden && reasons != d.logged {
+		d.logged = reasons
+		if reasons != "" {
+			d.logger.WarnContext(ctx, "not ready", "reasons", strings.TrimSpace(reasons))
+		}
+	}
+	d.last, d.asked = answer, time.Now()
+	return answer
+}
+
+// hiddenReason stands for reasons that are nobody's business.
+const hiddenReason = "the log says why"
 
 // state gives up on a dependency that does not answer, even one that does not
 // mind its context.
@@ -81,7 +139,7 @@ func (c Check) state(ctx context.Context) dependency {
 }
 
 func (a *api) showMetrics() endpoint {
-	show := promhttp.HandlerFor(a.gatherer, promhttp.HandlerOpts{})
+	show := promhttp.HandlerFor(a.gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
 	return func(w http.ResponseWriter, r *http.Request) error {
 		show.ServeHTTP(w, r)
 		return nil

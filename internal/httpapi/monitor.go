@@ -11,7 +11,7 @@ import (
 // Health serves /livez, /readyz and /metrics alone: the edge of a process that
 // has no API.
 func Health(gatherer prometheus.Gatherer, checks ...Check) (http.Handler, error) {
-	a := &api{ready: checks, gatherer: gatherer, newID: uuid.New, logger: slog.New(slog.DiscardHandler), bodyTimeout: bodyTimeout, writeTimeout: writeTimeout}
+	a := &api{dependencies: newDependencies(checks, false, nil), gatherer: gatherer, newID: uuid.New, logger: slog.New(slog.DiscardHandler), bodyTimeout: bodyTimeout, writeTimeout: writeTimeout}
 	routes := a.monitoring()
 	var err error
 	if a.metrics, err = newMetrics(nil, routes); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tidings-io/tidings/internal/access"
+	"github.com/tidings-io/tidings/internal/certificate"
 	"github.com/tidings-io/tidings/internal/token"
 )
 
@@ -27,7 +28,7 @@ type AccessFlags struct {
 	JWTAlgorithm []string      `name:"jwt-algorithm" help:"Algorithms let through: HS256, RS256, ES256, EdDSA. Unless given: those of the keys, and all but HS256 for a key set." placeholder:"NAME" env:"TIDINGS_JWT_ALGORITHMS" sep:","`
 	JWTIssuer    string        `name:"jwt-issuer" help:"Issuer (iss) that tokens must name; needed with --jwks-url." placeholder:"NAME" env:"TIDINGS_JWT_ISSUER"`
 	JWTAudience  string        `name:"jwt-audience" help:"Audience (aud) that tokens must be for; needed with --jwks-url." placeholder:"NAME" env:"TIDINGS_JWT_AUDIENCE"`
-	JWTSkew      time.Duration `name:"jwt-skew" help:"By how much the issuer's clock may differ." default:"30s" env:"TIDINGS_JWT_SKEW"`
+	JWTSkew      time.Duration `name:"jwt-skew" help:"By how much the issuer's clock may be ahead; a token ends when it says, all the same." default:"30s" env:"TIDINGS_JWT_SKEW"`
 	QueryToken   bool          `help:"Take tokens in the query string too, as access_token, for clients that can send neither headers nor cookies. Proxies may log it." env:"TIDINGS_QUERY_TOKEN"`
 }
 
@@ -68,6 +69,9 @@ func (f *AccessFlags) open(log access.Log, logger *slog.Logger, registerer prome
 		key, err := token.ReadKey(file)
 		if err != nil {
 			return nil, err
+		}
+		if key.Algorithm() == token.HS256 && certificate.ReadableByAll(file) {
+			logger.Warn("everybody on this machine may read a key that makes tokens: chmod o-r it", "file", file)
 		}
 		options.Keys = append(options.Keys, key)
 	}

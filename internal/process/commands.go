@@ -172,14 +172,22 @@ type DevCommand struct {
 	LimitFlags
 	EdgeFlags
 	Data        string `help:"Directory of all data, made when missing." default:"./data" env:"TIDINGS_DATA"`
-	Listen      string `help:"Address to serve HTTP on; loopback only." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
+	Listen      string `help:"Address to serve HTTP on; without access control loopback only." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
 	StoreListen string `help:"Address of the embedded event store; loopback only." default:"127.0.0.1:2113" env:"TIDINGS_STORE_LISTEN"`
 }
 
 // Validate refuses addresses that others can reach, and what means nothing.
 func (c *DevCommand) Validate() error {
 	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.AccessFlags.Validate(),
-		c.LimitFlags.Validate(), c.EdgeFlags.check(), ownMachine("--listen", c.Listen), ownMachine("--store-listen", c.StoreListen))
+		c.LimitFlags.Validate(), c.EdgeFlags.check(), c.reachable(), ownMachine("--store-listen", c.StoreListen))
+}
+
+// reachable refuses an address that others can reach while everybody may do everything.
+func (c *DevCommand) reachable() error {
+	if c.required() {
+		return httpapi.CheckListen(c.Listen, true) // whether it is an address at all
+	}
+	return ownMachine("--listen", c.Listen)
 }
 
 // ownMachine refuses an address that others can reach, where nothing overrides that.
@@ -213,7 +221,7 @@ func (c *DevCommand) Run(ctx context.Context) error {
 		return errors.Join(err, listener.Close())
 	}
 	if c.required() {
-		logger.Info("development mode: access control is on, loopback only", "data", data)
+		logger.Info("development mode: access control is on", "data", data)
 	} else {
 		logger.Info("development mode: no access control, loopback only", "data", data)
 	}

@@ -30,10 +30,10 @@ func (r *report) failed(err error, left *keys) {
 	}
 	r.failing, r.stale, r.warned = true, stale, time.Now()
 	if stale {
-		r.logger.Warn("the key set cannot be fetched: tokens that need it are not verified", "err", err)
+		r.logger.Warn("the key set cannot be fetched: tokens that need it are not verified", "error", err)
 		return
 	}
-	r.logger.Warn("the key set cannot be fetched: the keys fetched before are used for a while", "err", err, "age", time.Since(left.fetched).Round(time.Second))
+	r.logger.Warn("the key set cannot be fetched: the keys fetched before are used for a while", "error", err, "age", time.Since(left.fetched).Round(time.Second))
 }
 
 // fetched says what is new: that there are keys, or keys again, or other keys.
