@@ -149,7 +149,7 @@ func (r *rotating) open(credential string) (held context.Context, stop func()) {
 }
 
 // ends waits until what is held open ends, and says how long that took.
-func (r *rotating) ends(what string, held context.Context, within time.Duration) {
+func (r *rotating) ends(held context.Context, what string, within time.Duration) {
 	r.t.Helper()
 	began := time.Now()
 	select {
@@ -188,7 +188,7 @@ func TestAKeyTakenAwayCountsNoLonger(t *testing.T) {
 				}
 
 				r.issuer.publish("kept", "new")
-				r.ends("what was open", held, rotationTime)
+				r.ends(held, "what was open", rotationTime)
 				r.expect("a token that was met before", met, unverifiable)
 				r.expect("a token that was not", unmet, unverifiable)
 				r.expect("a token of the key that stayed", bystander, "in")
@@ -228,7 +228,7 @@ func TestATokenOfANewKeyIsLetInAtOnce(t *testing.T) {
 		r.issuer.publish("fifth")
 		time.Sleep(7 * time.Second)
 		r.expect("the first token of the only key", r.by("fifth", "bob"), "in")
-		r.ends("what was open under a key that went with it", held, newKeyTime)
+		r.ends(held, "what was open under a key that went with it", newKeyTime)
 	})
 }
 
@@ -270,7 +270,7 @@ func TestTheIssuerAway(t *testing.T) {
 
 		r.issuer.publish("kept", "new")
 		r.issuer.be(false)
-		r.ends("what was open under a key that is gone", held, rotationTime)
+		r.ends(held, "what was open under a key that is gone", rotationTime)
 		r.expect("a token met before, of a key that is gone", met, unverifiable)
 		r.expect("one that was not", unmet, unverifiable)
 		r.expect("a token of the key that stayed", bystander, "in")
@@ -294,7 +294,7 @@ func TestATokenEndsWhileTheIssuerIsAway(t *testing.T) {
 		held, stop := r.open(met)
 		defer stop()
 		r.issuer.be(true)
-		r.ends("what was open", held, time.Hour+time.Second)
+		r.ends(held, "what was open", time.Hour+time.Second)
 		r.expect("the token", met, "the token has expired")
 	})
 }
