@@ -36,7 +36,8 @@ func (a *api) router(routes []route) *chi.Mux {
 	mux := chi.NewRouter()
 	for _, rt := range routes {
 		// What is no change has no route, rather than a handler that says so.
-		pattern := strings.ReplaceAll(rt.pattern, "{change}", "{change:"+strings.Join(inbox.ChangeNames, "|")+"}")
+		// The group keeps a name that only begins, or ends, like one from being taken for it.
+		pattern := strings.ReplaceAll(rt.pattern, "{change}", "{change:(?:"+strings.Join(inbox.ChangeNames, "|")+")}")
 		mux.Method(rt.method, pattern, a.serve(rt))
 		if rt.method == http.MethodGet && !rt.stream {
 			mux.Method(http.MethodHead, pattern, a.serve(rt))
@@ -114,11 +115,12 @@ func (a *api) edge(routes http.Handler) http.Handler {
 		r = locate(identify(rec, r, a.newID), a.proxies)
 		secure(rec.Header(), r)
 		r.URL.RawPath = r.URL.EscapedPath() // names may contain %2F: routing goes by the escaped path, always
+		// Counted last, also when the answer is broken off.
+		defer func() { a.metrics.request(rec, r.Method, time.Since(began)) }()
 		defer func() {
 			if p := recover(); p != nil {
 				a.panicked(rec, r, p)
 			}
-			a.metrics.request(rec, r.Method, time.Since(began))
 		}()
 		inside.ServeHTTP(rec, r)
 		rec.limitDeparture() // of what the server still holds back, and of the end of a stream

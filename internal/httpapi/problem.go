@@ -337,7 +337,9 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	errors.As(err, &found)
 	if errors.Is(r.Context().Err(), context.Canceled) && found == nil {
 		record(w).status = statusGone
-		return
+		// Whoever only said that it will send no more still reads, and must not take
+		// the 200 of an answer that nobody wrote for one.
+		panic(http.ErrAbortHandler)
 	}
 	p := problemOf(err)
 	if found != nil && found.challenge != "" {

@@ -3,6 +3,7 @@ package soak
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,6 +75,7 @@ type program struct {
 	cmd   *exec.Cmd
 	said  chan string   // lines of standard output
 	err   tail          // standard error
+	words tail          // all it said, for who looks for what it must not say
 	ended chan struct{} // closed when it has
 	exit  error         // set before ended is closed
 }
@@ -84,7 +86,8 @@ func start(t *testing.T, name string, args ...string) *program {
 	p := &program{name: name, said: make(chan string, 16), ended: make(chan struct{})}
 	p.cmd = exec.Command(binary(t, name), args...) // killed below, or by the test
 	p.cmd.Env = environment()
-	p.cmd.Stderr = &p.err
+	p.words.most = wordsBytes
+	p.cmd.Stderr = io.MultiWriter(&p.err, &p.words)
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +102,7 @@ func start(t *testing.T, name string, args ...string) *program {
 		if err != nil {
 			return
 		}
-		p.listen(out)
+		p.listen(io.TeeReader(out, &p.words))
 		p.exit = p.cmd.Wait()
 		close(p.ended)
 	}()
@@ -199,17 +202,21 @@ func environment() []string {
 
 // tail keeps the end of what is written to it.
 type tail struct {
+	most int // bytes; 0: tailBytes
 	mu   sync.Mutex
 	text []byte
 }
 
-const tailBytes = 32 << 10 // some hundred lines
+const (
+	tailBytes  = 32 << 10 // some hundred lines
+	wordsBytes = 4 << 20  // more than a program says in a test
+)
 
 func (k *tail) Write(text []byte) (int, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.text = append(k.text, text...)
-	if over := len(k.text) - tailBytes; over > 0 {
+	if over := len(k.text) - cmp.Or(k.most, tailBytes); over > 0 {
 		k.text = bytes.Clone(k.text[over:])
 	}
 	return len(text), nil
