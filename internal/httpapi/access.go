@@ -131,7 +131,7 @@ func (a *api) authorize(r *http.Request, n needs) error {
 		}
 	}
 	if n.everyTopic && i.Topics != nil {
-		return &fault{code: codeForbidden, detail: "the credential is limited to some topics, and this is about all of them"}
+		return forbidden("the credential is limited to some topics, and this is about all of them")
 	}
 	if n.topic {
 		var f fields
@@ -160,13 +160,21 @@ func (n needs) scope(i *access.Identity) error {
 	}
 }
 
+// forbidden is what to say of a credential whose scope is right.
+func forbidden(detail string) error {
+	return &fault{
+		code: codeForbidden, detail: detail,
+		challenge: fmt.Sprintf(`Bearer realm="tidings", error="insufficient_scope", error_description=%q`, detail),
+	}
+}
+
 func notTheirs() error {
-	return &fault{code: codeForbidden, detail: "this belongs to another user: only an admin (scope admin) acts for others"}
+	return forbidden("this belongs to another user: only an admin (scope admin) acts for others")
 }
 
 // outside names where a topic stands that is not among those the credential is for.
 func outside(field string) error {
-	return &fault{code: codeForbidden, detail: field + ": is not among the topics that the credential is for"}
+	return forbidden(field + ": no pattern among the credential's topics matches it")
 }
 
 // mayReach refuses targets that are not for whoever asks to publish to.

@@ -370,6 +370,9 @@ func (g *guarded) tryForbidden(t *testing.T, method string, row attempt) {
 		if status != http.StatusForbidden || p.Code != code {
 			t.Errorf("%s: got %d %s %s, want 403 %s", what, status, p.Code, p.Detail, code)
 		}
+		if !strings.HasPrefix(header.Get("WWW-Authenticate"), `Bearer realm="tidings", error="insufficient_scope"`) {
+			t.Errorf("%s: got WWW-Authenticate %q", what, header.Get("WWW-Authenticate"))
+		}
 		if code == "insufficient_scope" && !strings.Contains(header.Get("WWW-Authenticate"), `error="insufficient_scope", scope="`) {
 			t.Errorf("%s: got WWW-Authenticate %q", what, header.Get("WWW-Authenticate"))
 		}
