@@ -37,7 +37,7 @@ var wrongMembers = map[string]map[string][]string{
 	},
 	"POST /v1/topics/{topic}/subscribers": {
 		"add":    {`["!"]`, `"x"`, `1`, `[1]`, `[null]`, `{}`, `[]`, `null`, `["a","a"]`, `[` + numbered(1001, `"u%d"`) + `]`, `["\u0000"]`, `[["a"]]`},
-		"remove": {`["!"]`, `"x"`, `1`, `[1]`, `[null]`, `{}`, `[` + numbered(1000, `"u%d"`) + `]`},
+		"remove": {`["!"]`, `"x"`, `1`, `[1]`, `[null]`, `{}`, `[` + numbered(1001, `"u%d"`) + `]`},
 	},
 	"PUT /v1/topics/{topic}": {
 		"description": {`1`, `[]`, `{}`, `"\u0000"`, quoted(1001), `true`},
@@ -85,7 +85,7 @@ func filters() []string {
 	for _, filter := range []string{
 		`severity`, `1`, `nobody == 1`, `title.matches(data.x)`, `title.matches('(')`, `title.matches('` + strings.Repeat("(a+)+", 200) + `')`, `title.matches('a{1000}{1000}')`,
 		`title.matches('` + strings.Repeat("x?", 400) + `')`, strings.Repeat("(", 900) + "true" + strings.Repeat(")", 900), strings.Repeat("!", 1999) + "x", strings.Repeat("[", 800) + strings.Repeat("]", 800),
-		`title +`, `'`, `"`, `r'`, `b'\xff'`, `true &&`, `;`, `true; false`, `title == 'a' //`, `size(`, `has(title)`, `data.all(`, `[1,2].map(x, y, z, w, v)`, `1 + 'a' == 2`, `__proto__`, `system('id')`,
+		`title +`, `'`, `"`, `r'`, `b'\xff'`, `true &&`, `;`, `true; false`, `size(`, `has(title)`, `data.all(`, `[1,2].map(x, y, z, w, v)`, `1 + 'a' == 2`, `__proto__`, `system('id')`,
 		`${7*7}`, `{{7*7}}`, `\u0000 == 1`, `true ? 1 : 2`, strings.Repeat("a.", 600) + "b", strings.Repeat("-", 1000) + "1",
 	} {
 		all = append(all, strconv.Quote(filter))
@@ -121,16 +121,18 @@ func (a *arsenal) hostileBody(r *chance, q *hostile) {
 	row := pick(r, taking)
 	q.method, q.target = row.method, row.path
 	a.proper(r, q)
-	q.want = []int{http.StatusBadRequest, http.StatusUnprocessableEntity}
+	q.want = []int{http.StatusBadRequest}
 	media := "application/json"
 	batch := strings.HasSuffix(row.path, "/batch")
 	switch n := r.IntN(100); {
 	case n < 50:
 		q.send(wrongObject(r, row))
+		q.want = []int{http.StatusUnprocessableEntity}
 	case n < 65:
 		q.send(pick(r, notJSON))
 	case n < 70:
 		q.send(pick(r, notObjects))
+		q.want = []int{http.StatusUnprocessableEntity}
 	case n < 78:
 		depth := pick(r, []int{101, 102, 500, 5000, 20_000})
 		opened, closed := pick(r, []string{"[", `{"a":`}), "]"

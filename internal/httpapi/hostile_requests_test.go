@@ -614,6 +614,9 @@ func (q *hostile) decorate(r *chance) {
 		case name == "Cookie" && q.want[0] == http.StatusForbidden && q.kind == "credential":
 		default:
 			q.header(name, pick(r, values))
+			if name == "Idempotency-Key" || name == "Tidings-Position" { // both are read before it is known what the request is about
+				q.want = append(q.want, http.StatusUnprocessableEntity)
+			}
 		}
 	}
 }

@@ -101,7 +101,10 @@ func (g *gates) token(t *testing.T, user, scope string, flags ...string) string 
 // newKey makes an API key with the command.
 func (g *gates) newKey(t *testing.T, subject, scope string) (id, key string) {
 	t.Helper()
-	var made struct{ ID, Key string }
+	var made struct {
+		ID  string `json:"id"`
+		Key string `json:"key"`
+	}
 	said := run(t, "tidings", "keys", "create", "test", "--subject", subject, "--scope", scope, "--json", "--eventstore-url", g.store)
 	said = said[max(strings.Index(said, "{"), 0):] // behind a warning that the address stands in the arguments
 	if err := json.Unmarshal([]byte(said), &made); err != nil {
