@@ -31,7 +31,7 @@ type KeysCommand struct {
 
 // KeysFlags say where the event store is.
 type KeysFlags struct {
-	EventStoreURL string `name:"eventstore-url" help:"Event store, as its clients write it." default:"esdb://127.0.0.1:2113?tls=false" env:"EVENTSTORE_URL" secret:""`
+	EventStoreURL string `name:"eventstore-url" help:"Event store, as its clients write it." default:"esdb://127.0.0.1:2113?tls=false" env:"EVENTSTORE_URL" secret:"url"`
 	JSON          bool   `name:"json" help:"Print JSON, for programs."`
 }
 
