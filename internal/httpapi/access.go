@@ -48,6 +48,9 @@ func (a *api) authenticate(r *http.Request) (*http.Request, error) {
 	}
 	i, err := a.access.Authenticate(r.Context(), credential)
 	if err != nil {
+		if refused, ok := errors.AsType[*access.Refused](err); ok {
+			a.refusals.happened(r, refused.Reason)
+		}
 		return r, fromAccess(err)
 	}
 	return r.WithContext(context.WithValue(r.Context(), identityKey{}, i)), nil
@@ -90,6 +93,8 @@ func (a *api) credential(r *http.Request) (string, error) {
 	}
 	if token := r.URL.Query().Get("access_token"); token != "" {
 		switch {
+		case access.LooksLikeKey(token):
+			return "", errKeyPlace
 		case !a.queryToken:
 			return "", unauthenticated("tokens in the query string are not taken here: send the header 'Authorization: Bearer <token>', or the cookie " + cookieName)
 		case !safe(r.Method):
@@ -97,19 +102,41 @@ func (a *api) credential(r *http.Request) (string, error) {
 		}
 		return token, nil
 	}
-	cookie, err := r.Cookie(cookieName)
-	if err != nil || cookie.Value == "" {
+	return cookie(r)
+}
+
+// errKeyPlace keeps what may be valid for ever out of the places where it is kept and
+// logged.
+var errKeyPlace = unauthenticated("an API key is taken in the header Authorization alone: send 'Authorization: Bearer <API key>'")
+
+// cookie is the token that a browser keeps.
+func cookie(r *http.Request) (string, error) {
+	cookies := r.CookiesNamed(cookieName)
+	switch {
+	case len(cookies) == 0 || cookies[0].Value == "":
 		return "", unauthenticated("no token and no API key came with it: send the header 'Authorization: Bearer <token or API key>'")
-	}
-	// A browser says where a request comes from, and edge has judged it. Who does
-	// not say may be a page that got one to keep silent.
-	if !safe(r.Method) && r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
+	case len(cookies) > 1: // another host of the same site can set one beside this host's
+		return "", unauthenticated("the cookie " + cookieName + " came more than once: delete those of other paths and domains")
+	case access.LooksLikeKey(cookies[0].Value):
+		return "", errKeyPlace
+	case !safe(r.Method) && !saysWhereFrom(r):
 		return "", &fault{
 			code:   codeCrossOrigin,
 			detail: "a change by cookie needs the header Sec-Fetch-Site or Origin, which browsers send: other programs use the header Authorization",
 		}
 	}
-	return cookie.Value, nil
+	return cookies[0].Value, nil
+}
+
+// saysWhereFrom: a browser says where a request comes from, and edge has judged it. Who
+// does not say may be a page that got one to keep silent; and a page in clear may be
+// anybody's, though it has this server's name.
+func saysWhereFrom(r *http.Request) bool {
+	if r.Header.Get("Sec-Fetch-Site") != "" {
+		return true
+	}
+	origin := r.Header.Get("Origin")
+	return origin != "" && (r.TLS == nil || strings.HasPrefix(origin, "https://"))
 }
 
 func safe(method string) bool { return method == http.MethodGet || method == http.MethodHead }
@@ -177,12 +204,12 @@ func outside(field string) error {
 	return forbidden(field + ": no pattern among the credential's topics matches it")
 }
 
-// mayReach refuses targets that are not for whoever asks to publish to.
-func mayReach(r *http.Request, to []events.Target) error {
+// mayReach refuses targets, in a field, that are not for whoever asks to publish to.
+func mayReach(r *http.Request, field string, to []events.Target) error {
 	i := identity(r)
 	for at, target := range to {
 		if !i.MayReach(target) {
-			return outside(fmt.Sprintf("to[%d]", at))
+			return outside(fmt.Sprintf("%s[%d]", field, at))
 		}
 	}
 	return nil

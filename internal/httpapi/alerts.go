@@ -39,6 +39,9 @@ func (a *api) alert(w http.ResponseWriter, r *http.Request) (done, error) {
 	if err := f.err(); err != nil {
 		return done{}, err
 	}
+	if err := mayReach(r, "target", notification.To); err != nil {
+		return done{}, err
+	}
 	receipt, id, err := a.publishOne(r, routeAlerts, k, notification)
 	if err != nil {
 		return done{}, err

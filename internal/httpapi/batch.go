@@ -72,7 +72,7 @@ func (a *api) parseBatch(r *http.Request, drafts []json.RawMessage, keyed bool, 
 			results[i] = entryProblem(r, invalid(flaws))
 			continue
 		}
-		if err := mayReach(r, notification.To); err != nil {
+		if err := mayReach(r, "to", notification.To); err != nil {
 			results[i] = entryProblem(r, err)
 			continue
 		}

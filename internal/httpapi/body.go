@@ -79,6 +79,12 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	return body, nil
 }
 
+// hurry bounds the time in which the rest of a request may arrive that is refused
+// already: the server waits for it before it answers.
+func hurry(w http.ResponseWriter, r *http.Request) {
+	limitArrival(w, r, discardTimeout)
+}
+
 // limitArrival bounds the time in which a body may arrive, whether the endpoint
 // reads it or the server throws it away.
 func limitArrival(w http.ResponseWriter, r *http.Request, limit time.Duration) {

@@ -116,6 +116,7 @@ type api struct {
 	hosts   hosts
 
 	queryToken bool
+	refusals   refusals
 	limits     *limits.Limiter
 	// dependencies are what /readyz asks.
 	dependencies *dependencies
@@ -132,7 +133,6 @@ func newAPI(c Config) (*api, error) {
 		gatherer: c.Gatherer, maxBodyBytes: c.MaxBodyBytes, maxBatchBytes: c.MaxBatchBytes,
 		bodyTimeout: c.BodyTimeout, writeTimeout: c.WriteTimeout, proxies: c.TrustedProxies, hosts: newHosts(c.Hosts),
 	}
-	a.dependencies = newDependencies(c.Ready, c.Access != nil, a.logger)
 	looksEach, exportsEach := maxLooksEach, maxExportsEach
 	if c.Access == nil { // everybody is one subject
 		looksEach, exportsEach = maxLooks, maxExports
@@ -148,6 +148,8 @@ func newAPI(c Config) (*api, error) {
 	if a.logger == nil {
 		a.logger = slog.New(slog.DiscardHandler)
 	}
+	a.refusals.logger = a.logger
+	a.dependencies = newDependencies(c.Ready, c.Access != nil, a.logger)
 	if a.gatherer == nil {
 		a.gatherer = prometheus.DefaultGatherer
 	}

@@ -44,9 +44,11 @@ func (a *api) router(routes []route) *chi.Mux {
 		}
 	}
 	mux.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		hurry(w, r)
 		a.fail(w, r, &fault{code: codeNotFound})
 	})
 	mux.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		hurry(w, r)
 		allowed := allowedMethods(mux, r)
 		if len(allowed) == 0 { // a method nobody knows, on no route
 			a.fail(w, r, &fault{code: codeNotFound})
@@ -66,6 +68,8 @@ func (a *api) serve(rt route) http.HandlerFunc {
 		r, err := a.admit(w, r, rt)
 		if err == nil {
 			err = rt.serve(w, r)
+		} else {
+			hurry(w, r)
 		}
 		switch {
 		case err == nil:

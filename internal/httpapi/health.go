@@ -4,7 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,9 +19,6 @@ type Check struct {
 
 // checkTimeout is how long a dependency may take to say that it is there.
 const checkTimeout = 2 * time.Second
-
-// maxScrapes are answered at once: everybody may ask, and each reads all metrics.
-const maxScrapes = 4
 
 // The states of a dependency, and of the whole.
 const (
@@ -73,7 +70,7 @@ type dependencies struct {
 	turn   chan struct{} // holds one while somebody asks; guards what follows
 	last   readiness
 	asked  time.Time
-	logged string // the reasons logged last
+	logged []string // the reasons logged last
 }
 
 func newDependencies(checks []Check, hidden bool, logger *slog.Logger) *dependencies {
@@ -96,21 +93,21 @@ func (d *dependencies) look(ctx context.Context) readiness {
 	}
 	asking.Wait()
 	answer := readiness{Status: stateReady, Checks: make(map[string]dependency, len(states))}
-	reasons := ""
+	var reasons []string
 	for i, check := range d.checks {
 		if states[i].State != stateReady {
 			answer.Status = stateAway
-			reasons += check.Name + ": " + states[i].Reason + "\n"
+			reasons = append(reasons, check.Name+": "+states[i].Reason)
 		}
 		if d.hidden && states[i].Reason != "" {
 			states[i].Reason = hiddenReason
 		}
 		answer.Checks[check.Name] = states[i]
 	}
-	if d.hidden && reasons != d.logged {
+	if d.hidden && !slices.Equal(reasons, d.logged) {
 		d.logged = reasons
-		if reasons != "" {
-			d.logger.WarnContext(ctx, "not ready", "reasons", strings.TrimSpace(reasons))
+		if len(reasons) > 0 {
+			d.logger.WarnContext(ctx, "not ready", "reasons", reasons)
 		}
 	}
 	d.last, d.asked = answer, time.Now()
@@ -139,7 +136,7 @@ func (c Check) state(ctx context.Context) dependency {
 }
 
 func (a *api) showMetrics() endpoint {
-	show := promhttp.HandlerFor(a.gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
+	show := promhttp.HandlerFor(newPaced(a.gatherer), promhttp.HandlerOpts{})
 	return func(w http.ResponseWriter, r *http.Request) error {
 		show.ServeHTTP(w, r)
 		return nil

@@ -51,17 +51,21 @@ func newHosts(names []string) hosts {
 }
 
 // serve says whether a request is for one of the names. The machine's own names always
-// are: no other site can have them. Probes and scrapers call an address, and what
-// they are told is no secret.
+// are: no other site can have them. Probes may call any name, as what they are told is
+// no secret, and scrapers an address, which nobody can have stand for another.
 func (h hosts) serve(r *http.Request) bool {
 	if h == nil {
 		return true
 	}
-	switch r.URL.Path {
-	case livePath, readyPath, metricsPath:
-		return true
-	}
 	name := hostName(r.Host)
+	switch r.URL.Path {
+	case livePath, readyPath:
+		return true
+	case metricsPath:
+		if _, err := netip.ParseAddr(name); err == nil {
+			return true
+		}
+	}
 	return h[name] || isLoopback(name)
 }
 

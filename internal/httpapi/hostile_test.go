@@ -348,7 +348,7 @@ func isProblem(answer *http.Response, text []byte, id string, headOnly bool) err
 	if p.Status != answer.StatusCode || p.RequestID != id || p.Code == "" || p.Title == "" || p.Detail == "" || p.Type != "/docs/errors#"+p.Code {
 		return fmt.Errorf("%s does not go with %s", answer.Status, text)
 	}
-	if known := answer.Header.Get("WWW-Authenticate") != ""; known != (p.Status == http.StatusUnauthorized || p.Code == "insufficient_scope") {
+	if known := answer.Header.Get("WWW-Authenticate") != ""; known != (p.Status == http.StatusUnauthorized || p.Code == "insufficient_scope" || p.Code == "forbidden") {
 		return fmt.Errorf("%s with WWW-Authenticate %q", answer.Status, answer.Header.Get("WWW-Authenticate"))
 	}
 	return nil

@@ -61,7 +61,7 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request) (done, error) {
 
 // publishOne publishes a notification under the id its key gives it.
 func (a *api) publishOne(r *http.Request, route string, k key, n events.Published) (commands.Receipt[commands.Notification], uuid.UUID, error) {
-	if err := mayReach(r, n.To); err != nil {
+	if err := mayReach(r, "to", n.To); err != nil {
 		return commands.Receipt[commands.Notification]{}, n.NotificationID, err
 	}
 	if err := a.spend(r, 1); err != nil {
@@ -95,7 +95,7 @@ type retracting struct {
 
 func (c retracting) Decide(n commands.Notification) ([]events.NotificationEvent, error) {
 	if n.Published != nil {
-		if err := mayReach(c.r, n.Published.To); err != nil {
+		if err := mayReach(c.r, "to", n.Published.To); err != nil {
 			return nil, err
 		}
 	}

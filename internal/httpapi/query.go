@@ -225,7 +225,7 @@ func (a *api) notification(ctx context.Context, r *http.Request, q *ask, at quer
 		return nil, orNotFound(err, commands.CodeNotFound)
 	}
 	if !identity(r).Has(access.Audit) {
-		err = mayReach(r, notification.To)
+		err = mayReach(r, "to", notification.To)
 	}
 	return notification, err
 }

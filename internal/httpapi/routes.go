@@ -354,7 +354,7 @@ func (a *api) operationRoutes(c Config) []route {
 	if c.MetricsElsewhere {
 		monitoring = slices.DeleteFunc(monitoring, func(rt route) bool { return rt.id == "metrics" })
 	}
-	routes := append(monitoring, []route{
+	routes := slices.Concat(monitoring, []route{
 		{
 			method: http.MethodGet, pattern: documentPattern, id: "openapi", group: groupOperations,
 			needs:   needs{anybody: true},
@@ -379,7 +379,7 @@ func (a *api) operationRoutes(c Config) []route {
 			summary: "What /docs is made of", problems: []string{codeNotFound},
 			answers: map[int]any{http.StatusOK: mediaType("application/octet-stream")}, serve: docsAsset,
 		},
-	}...)
+	})
 	if c.Console != nil {
 		routes = append(routes, route{
 			method: http.MethodGet, pattern: "/", id: "console", group: groupOperations,

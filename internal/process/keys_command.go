@@ -12,6 +12,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -37,7 +39,7 @@ type KeysFlags struct {
 
 const (
 	keysTimeout    = 15 * time.Second
-	maxKeyText     = 200 // characters of a name or a subject
+	maxKeyText     = 200 // bytes of a name or a subject
 	operatorPrefix = "operator:"
 )
 
@@ -88,8 +90,9 @@ func (c *KeysCreateCommand) Validate() error {
 		c.Subject = c.Name
 	}
 	for flag, text := range map[string]string{"the name": c.Name, "--subject": c.Subject} {
-		if text == "" || len(text) > maxKeyText || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			return fmt.Errorf("%s has 1 to %d characters, none of them a control character", flag, maxKeyText)
+		if text == "" || len(text) > maxKeyText || strings.TrimSpace(text) != text || !utf8.ValidString(text) ||
+			strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+			return fmt.Errorf("%s has 1 to %d bytes of characters that can be seen, without spaces around them", flag, maxKeyText)
 		}
 	}
 	if c.For < 0 {

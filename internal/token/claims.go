@@ -106,11 +106,12 @@ func (e expectations) addressed(members map[string]json.RawMessage) error {
 	return nil
 }
 
-// isSubject tells whether a text names a user: U+FFFD stands for what was no text, so that two names would become one.
+// isSubject tells whether a text names a user: U+FFFD stands for what was no text, so that two names would become one, and of two names that look alike
+// to who reads the log, since what they differ in is not seen, one would pass for the other.
 func isSubject(text string) bool {
 	length := utf8.RuneCountInString(text)
 	return length > 0 && length <= maxSubject && utf8.ValidString(text) && !strings.ContainsRune(text, utf8.RuneError) &&
-		strings.IndexFunc(text, unicode.IsControl) < 0
+		strings.TrimSpace(text) == text && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) })
 }
 
 // readNames reads names separated by spaces, or a list of names. It is nil if there is no such claim, and never nil if there is one: a claim

@@ -46,7 +46,7 @@ func Sign(key Key, c SignClaims, now time.Time) (string, error) {
 func (c SignClaims) check(now time.Time) error {
 	switch {
 	case !isSubject(c.Subject):
-		return fmt.Errorf("the subject must have 1 to %d characters, none of them a control character", maxSubject)
+		return fmt.Errorf("the subject must have 1 to %d characters, all of which can be seen, and no space around them", maxSubject)
 	case slices.ContainsFunc(c.Scopes, isNoName):
 		return errors.New("a scope is a name without spaces")
 	case slices.ContainsFunc(c.Topics, isNoName):
