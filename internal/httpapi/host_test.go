@@ -61,7 +61,8 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// TestProbesCallAnyName: every route of the monitoring is for whoever finds it.
+// TestProbesCallAnyName, and scrapers an address: a page of another site, whose name
+// stands for this machine, gets no metrics.
 func TestProbesCallAnyName(t *testing.T) {
 	t.Parallel()
 	a, _ := alone(t)
@@ -69,6 +70,11 @@ func TestProbesCallAnyName(t *testing.T) {
 	for _, rt := range a.monitoring() {
 		if got := call(handler, rt.method, rt.pattern, "Host", "10.1.2.3:8080").StatusCode; got != http.StatusOK {
 			t.Errorf("%s: got %d, want %d", rt.pattern, got, http.StatusOK)
+		}
+	}
+	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/metrics": 421} {
+		if got := call(handler, http.MethodGet, path, "Host", "rebound.example:8080").StatusCode; got != want {
+			t.Errorf("%s by another's name: got %d, want %d", path, got, want)
 		}
 	}
 }
