@@ -117,3 +117,19 @@ func TestMetricsAreGatheredForAllWhoAsk(t *testing.T) {
 }
 
 var _ prometheus.Gatherer = (*counting)(nil)
+
+func TestMetricsElsewhere(t *testing.T) {
+	t.Parallel()
+	health, err := Health(prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, test := range map[string]struct {
+		handler http.Handler
+		want    int
+	}{"the API": {whole(t, Config{MetricsElsewhere: true}), 404}, "the API by itself": {whole(t, Config{}), 200}, "the monitor": {health, 200}} {
+		if got := call(test.handler, http.MethodGet, "/metrics").StatusCode; got != test.want {
+			t.Errorf("%s: got %d, want %d", what, got, test.want)
+		}
+	}
+}
