@@ -17,9 +17,9 @@ type KeyCreated struct {
 	// Subject is who those are that show the key: the actor of what they do.
 	Subject string   `json:"subject"`
 	Scopes  []string `json:"scopes"`
-	// Topics are the patterns of topics that it may publish and subscribe to; nil:
-	// any.
-	Topics    []string   `json:"topics,omitempty"`
+	// Topics are the patterns of topics that it may publish and subscribe to; nil,
+	// which is written as null: any. An empty list is none.
+	Topics    []string   `json:"topics"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 

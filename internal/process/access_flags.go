@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,6 +39,20 @@ func (f *AccessFlags) tokens() bool {
 	return len(f.JWTKey) > 0 || f.JWTSecret != "" || f.JWKSURL != ""
 }
 
+// blank names a setting that says how tokens are checked, and does not say it: a
+// variable that is set to nothing, or a flag without a value.
+func (f *AccessFlags) blank() string {
+	if f.JWTKey != nil && !slices.ContainsFunc(f.JWTKey, func(file string) bool { return file != "" }) || slices.Contains(f.JWTKey, "") {
+		return "--jwt-key (TIDINGS_JWT_KEY_FILE)"
+	}
+	for _, variable := range []string{"TIDINGS_JWT_KEY_FILE", "TIDINGS_JWT_SECRET", "TIDINGS_JWKS_URL", "TIDINGS_ACCESS"} {
+		if value, given := os.LookupEnv(variable); given && value == "" {
+			return variable
+		}
+	}
+	return ""
+}
+
 // required says whether requests must show who they are from.
 func (f *AccessFlags) required() bool {
 	return f.Access == accessRequired || f.Access == "" && f.tokens()
@@ -45,6 +61,10 @@ func (f *AccessFlags) required() bool {
 // Validate refuses what does not go together.
 func (f *AccessFlags) Validate() error {
 	switch {
+	case f.Access != accessOpen && f.blank() != "":
+		return fmt.Errorf("%s is given and empty, which would leave access as it is without it: give it a value, or --access open", f.blank())
+	case !f.tokens() && (f.JWTIssuer != "" || f.JWTAudience != "" || len(f.JWTAlgorithm) > 0):
+		return errors.New("--jwt-issuer, --jwt-audience and --jwt-algorithm mean nothing without --jwt-key or --jwks-url")
 	case f.Access == accessOpen && f.tokens():
 		return errors.New("--access open and a way to check tokens do not go together: leave one of them out")
 	case f.JWKSURL != "" && (f.JWTIssuer == "" || f.JWTAudience == ""):

@@ -76,6 +76,11 @@ func (c *APICommand) Run(ctx context.Context) error {
 			return errors.Join(err, listener.Close())
 		}
 	}
+	if c.required() {
+		c.Logger().Info("access control is on")
+	} else {
+		c.Logger().Warn("no access control: whoever reaches the API may do everything", "listen", c.Listen)
+	}
 	if c.required() && c.TLSCert == "" && c.TrustedProxies == "" && httpapi.CheckListen(c.Listen, false) != nil {
 		c.Logger().Warn("tokens and API keys cross the network in clear: give --tls-cert and --tls-key, or --trusted-proxies if a proxy in front has TLS")
 	}

@@ -56,7 +56,7 @@ func Main(cli any, name, description string, args []string, stderr io.Writer) in
 	context.AfterFunc(ctx, stop) // from then on signals kill
 
 	parser, err := kong.New(cli, kong.Name(name), kong.Description(description), kong.UsageOnError(),
-		kong.Configuration(belowEnvironment), kong.Resolvers(kong.ResolverFunc(secretFile)), kong.ValueFormatter(explained), kong.Help(help), kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
+		kong.Configuration(readConfigFile), kong.Resolvers(kong.ResolverFunc(secretFile)), kong.ValueFormatter(explained), kong.Help(help), kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
 		kong.Vars{
 			"store_limit": strconv.Itoa(projections.DefaultStoreLimit), "keep_history": projections.DefaultKeepHistory.String(),
 			"self_check_every": selfcheck.DefaultEvery.String(),

@@ -81,6 +81,9 @@ type KeysCreateCommand struct {
 
 // Validate refuses what no key can have.
 func (c *KeysCreateCommand) Validate() error {
+	if c.Scope = slices.Compact(slices.Sorted(slices.Values(separate(c.Scope)))); len(c.Scope) == 0 {
+		return errors.New("--scope names none: a key without a scope may do nothing")
+	}
 	for _, name := range c.Scope {
 		if !slices.Contains(access.AllScopes, access.Scope(name)) {
 			return fmt.Errorf("--scope: there is no scope %q: there are publish, subscribe, inbox, audit and admin", name)
@@ -98,8 +101,31 @@ func (c *KeysCreateCommand) Validate() error {
 	if c.For < 0 {
 		return errors.New("--for must not be negative")
 	}
+	return c.checkTopics()
+}
+
+// checkTopics refuses patterns that cannot match anything: who gave them meant
+// something else.
+func (c *KeysCreateCommand) checkTopics() error {
+	if c.Topics == nil {
+		return nil
+	}
+	if c.Topics = separate(c.Topics); len(c.Topics) == 0 {
+		return errors.New("--topics names no pattern: leave it out for any topic")
+	}
 	if _, err := access.ParseTopics(c.Topics); err != nil {
 		return fmt.Errorf("--topics: %w", err)
+	}
+	for _, pattern := range c.Topics {
+		like := strings.ReplaceAll(pattern, "*", "a")
+		name, ofUsers := strings.CutPrefix(like, "user:")
+		_, err := events.ParseTopic(like)
+		if ofUsers {
+			_, err = events.ParseUser(name)
+		}
+		if err != nil {
+			return fmt.Errorf("--topics %s matches nothing: %w", pattern, err)
+		}
 	}
 	return nil
 }
@@ -108,10 +134,7 @@ func (c *KeysCreateCommand) Validate() error {
 // error.
 func (c *KeysCreateCommand) Run(ctx context.Context) error {
 	id, key, hash := access.NewKey()
-	created := events.KeyCreated{Key: id, Name: c.Name, Hash: hash, Subject: c.Subject, Scopes: c.Scope}
-	if len(c.Topics) > 0 { // an empty list would be no topic at all
-		created.Topics = c.Topics
-	}
+	created := events.KeyCreated{Key: id, Name: c.Name, Hash: hash, Subject: c.Subject, Scopes: c.Scope, Topics: c.Topics}
 	if c.For > 0 {
 		expires := time.Now().UTC().Add(c.For).Truncate(time.Second)
 		created.ExpiresAt = &expires
@@ -123,7 +146,8 @@ func (c *KeysCreateCommand) Run(ctx context.Context) error {
 		if c.JSON {
 			return printJSON(os.Stdout, map[string]any{"id": id, "key": key, "subject": created.Subject, "scopes": created.Scopes, "expires_at": created.ExpiresAt})
 		}
-		fmt.Fprintf(os.Stderr, "API key %s: keep it now, it is not shown again; tidings keys revoke %s refuses it\n", id, id)
+		fmt.Fprintf(os.Stderr, "API key %s of %s, scope %s: keep it now, it is not shown again; tidings keys revoke %s refuses it\n",
+			id, created.Subject, strings.Join(created.Scopes, ","), id)
 		fmt.Println(key)
 		return nil
 	})

@@ -71,25 +71,6 @@ func readSecret(file string) (string, error) {
 	return secret, nil
 }
 
-// belowEnvironment reads a configuration file whose values give way to variables, as
-// the help says; kong has it the other way round.
-func belowEnvironment(file io.Reader) (kong.Resolver, error) {
-	values, err := kong.JSON(file)
-	if err != nil {
-		return nil, err
-	}
-	return kong.ResolverFunc(func(parsed *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
-		for _, variable := range flag.Envs {
-			_, given := os.LookupEnv(variable)
-			_, asFile := os.LookupEnv(variable + fileSuffix)
-			if given || asFile && flag.Tag.Has(secretTag) {
-				return nil, nil
-			}
-		}
-		return values.Resolve(parsed, parent, flag)
-	}), nil
-}
-
 // explained adds to a flag's help which variables it comes from.
 func explained(value *kong.Value) string {
 	text := kong.DefaultHelpValueFormatter(value)

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/tidings-io/tidings/internal/access"
 	"github.com/tidings-io/tidings/internal/token"
 )
 
@@ -41,6 +43,14 @@ Whoever has the key can be anybody: it belongs to the API's operator. In product
 func (c *TokenCommand) Validate() error {
 	if c.For <= 0 {
 		return errors.New("--for must be more than 0")
+	}
+	for _, name := range separate(c.Scope) {
+		if !slices.Contains(access.AllScopes, access.Scope(name)) {
+			return fmt.Errorf("--scope: there is no scope %q: there are publish, subscribe, inbox, audit and admin", name)
+		}
+	}
+	if _, err := access.ParseTopics(separate(c.Topics)); err != nil {
+		return fmt.Errorf("--topics: %w", err)
 	}
 	return nil
 }

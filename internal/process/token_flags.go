@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +20,9 @@ const maxTokenBytes = 16 << 10
 
 // Token is the one to show, or "" for none. Errors do not repeat it.
 func (f TokenFlags) Token() (string, error) {
+	if _, both := os.LookupEnv("TIDINGS_TOKEN"); both && os.Getenv("TIDINGS_TOKEN_FILE") != "" {
+		return "", errors.New("TIDINGS_TOKEN and TIDINGS_TOKEN_FILE are both set: unset one")
+	}
 	if f.TokenFile == "" {
 		return checkToken(os.Getenv("TIDINGS_TOKEN"), "TIDINGS_TOKEN")
 	}
