@@ -35,11 +35,14 @@ func (a *api) publishBatch(w http.ResponseWriter, r *http.Request) (done, error)
 	if len(b.Entries) == 0 {
 		return done{status: http.StatusAccepted, body: batchAnswer{Results: results}}, nil
 	}
-	if err := a.spend(r, len(b.Entries)); err != nil {
+	spent, err := a.spendOnce(r, len(b.Entries), k, events.BatchStream(b.ID))
+	if err != nil {
 		return done{}, err
 	}
 	outcomes := commands.HandleBatch(r.Context(), a.store, a.metadata(r, b.ID), b)
-	a.giveBack(r, notPublished(outcomes))
+	if spent {
+		a.giveBack(r, notPublished(outcomes))
+	}
 	if err := nothingDone(outcomes); err != nil {
 		return done{}, &about{error: err, id: b.ID}
 	}

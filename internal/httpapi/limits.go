@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/limits"
 )
 
@@ -72,13 +73,36 @@ func (a *api) spend(r *http.Request, n int) error {
 		return nil
 	}
 	v := a.limits.Spend(subject(r), n)
-	if v.OK || !v.Limited {
+	switch {
+	case v.OK || !v.Limited:
 		return nil
+	case int64(n) > v.Quota:
+		return flaw("notifications", "has more entries than the %d that the quota lets through in a day: split it", v.Quota)
 	}
 	return &fault{
 		code: codeQuotaExceeded, retryAfter: v.RetryAfter,
-		detail: fmt.Sprintf("the quota is %d notifications a day (UTC), of which %d are left", v.Quota, v.Remaining),
+		detail: fmt.Sprintf("the quota is %d notifications a day (UTC), of which this server may let through %d more now", v.Quota, v.Remaining),
 	}
+}
+
+// spendOnce is spend for what may be a repeat: one whose events are all there needs no
+// room, and says false, as there is nothing to give back.
+func (a *api) spendOnce(r *http.Request, n int, k key, stream events.StreamName) (spent bool, err error) {
+	err = a.spend(r, n)
+	if err == nil || !k.given {
+		return err == nil, err
+	}
+	there := 0
+	for _, readErr := range a.store.Read(r.Context(), stream, 0) {
+		if readErr != nil {
+			return false, err
+		}
+		there++
+	}
+	if there < n {
+		return false, err
+	}
+	return false, nil
 }
 
 func (a *api) giveBack(r *http.Request, n int) {

@@ -260,11 +260,13 @@ func TestADaysQuota(t *testing.T) {
 		{"one", ci, "a", 1, 202},
 		{"the same again, which is not counted", ci, "a", 1, 202},
 		{"three more in a batch", ci, "b", 3, 202},
-		{"the same batch again, which is not counted", ci, "b", 3, 429}, // its room is not there while it is found out
+		{"the same batch again, which is not counted", ci, "b", 3, 202},
 		{"two more than there is room for", ci, "c", 2, 429},
+		{"more than there ever is room for", ci, "f", 6, 422},
 		{"another publisher", other, "a", 5, 202},
 		{"the last", ci, "d", 1, 202},
 		{"one too many", ci, "e", 1, 429},
+		{"a repeat when nothing is left", ci, "d", 1, 202},
 	} {
 		status, wait := publish(step.credential, step.key, step.n)
 		if status != step.want {

@@ -64,10 +64,11 @@ func (a *api) publishOne(r *http.Request, route string, k key, n events.Publishe
 	if err := mayReach(r, "to", n.To); err != nil {
 		return commands.Receipt[commands.Notification]{}, n.NotificationID, err
 	}
-	if err := a.spend(r, 1); err != nil {
+	n.NotificationID = a.commandID(r, route, k)
+	spent, err := a.spendOnce(r, 1, k, events.NotificationStream(n.NotificationID))
+	if err != nil {
 		return commands.Receipt[commands.Notification]{}, n.NotificationID, err
 	}
-	n.NotificationID = a.commandID(r, route, k)
 	md := a.metadata(r, n.NotificationID)
 	if k.given {
 		hash, err := commands.BodyHash(n)
@@ -77,7 +78,7 @@ func (a *api) publishOne(r *http.Request, route string, k key, n events.Publishe
 		md.BodyHash = hash
 	}
 	receipt, err := commands.Handle(r.Context(), a.store, md, commands.Publish{Notification: n})
-	if !receipt.Changed && !errors.Is(err, events.ErrOutcomeUnknown) {
+	if spent && !receipt.Changed && !errors.Is(err, events.ErrOutcomeUnknown) {
 		a.giveBack(r, 1)
 	}
 	if err != nil {

@@ -47,6 +47,8 @@ type bucket struct {
 	at     int64   // nanoseconds since the limiter began
 	share  float64 // of the limit, as exchanged; 0: the floor, which is limit ÷ instances
 
+	wanted int64 // until when somebody who was refused is to be expected again
+
 	slice uint32  // the number of the slice of time that is now
 	count uint32  // attempts in it
 	mean  float32 // attempts in those before
@@ -114,10 +116,26 @@ func follow(mean, count float32) float32 {
 	return count
 }
 
+// Who was refused and waits as they were told is not seen meanwhile, and still wants
+// more: until a moment after they may come again, a bucket counts as asked for this
+// part of its limit. It is enough to be given what nobody else asks for, and little
+// beside a flood that has moved elsewhere.
+const waitingPart = 0.06
+
 // demand is how many attempts come in a second lately, those refused included.
 func (b *bucket) demand(l *limit, now int64) float64 {
 	b.roll(l, now)
-	return float64(max(b.mean, follow(b.mean, float32(b.count)))) / float64(l.slice) * float64(time.Second)
+	seen := float64(max(b.mean, follow(b.mean, float32(b.count)))) / float64(l.slice) * float64(time.Second)
+	if now < b.wanted {
+		return max(seen, waitingPart*l.perSecond())
+	}
+	return seen
+}
+
+// expect notes that somebody was told when to come again: they are told whole seconds.
+func (b *bucket) expect(now int64, wait time.Duration) {
+	const second, moment = int64(time.Second), int64(time.Second / 4)
+	b.wanted = now + (int64(wait)+second-1)/second*second + moment
 }
 
 // idle tells a bucket that is as good as none: a new one would be the same.

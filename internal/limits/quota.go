@@ -13,6 +13,8 @@ const (
 	// mostSpenders bounds the memory, and what is read each second. Of those without news the
 	// first found goes when there are more: it is read again when it spends again.
 	mostSpenders = 10_000
+	// awayRetry is when to come again while nothing is exchanged.
+	awayRetry = 10 * time.Second
 	// keptSpender is how long one that spends nothing more is read all the same.
 	keptSpender = time.Minute
 )
@@ -59,6 +61,9 @@ func (l *Limiter) Spend(subject string, n int) Verdict {
 	}
 	if !ok {
 		v.RetryAfter = v.Reset
+		if q.partial(who) { // there may be more as soon as the others are heard of
+			v.RetryAfter = min(v.Reset, awayRetry)
+		}
 		l.metrics.refusedQuota.Inc()
 	}
 	return v
@@ -77,6 +82,14 @@ func (l *Limiter) GiveBack(subject string, n int) {
 	if s := q.all[who]; s != nil {
 		s.pending -= int64(n)
 	}
+}
+
+// partial tells that an instance hands out its part alone.
+func (q *quotas) partial(who Spender) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := q.all[who]
+	return q.away || s != nil && !s.known
 }
 
 func dayOf(t time.Time) int32 {

@@ -45,6 +45,7 @@ func (b *bucket) take(l *limit, floor float64, now int64) Verdict {
 		v.Remaining = int64(level)
 	} else {
 		v.RetryAfter = time.Duration(b.wait(l, share) - (now - b.at))
+		b.expect(now, v.RetryAfter)
 	}
 	v.Reset = time.Duration((l.room(share) - level) / (l.perNano * share))
 	return v

@@ -63,12 +63,12 @@ func TestTheConfigurationFile(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		`{"nosuchflag":1}`:                           "nosuchflag",
-		`{"limit-user":"bogus"}`:                     "--limit-user",
-		`{"limit_user":"bogus"}`:                     "--limit-user",
-		`{"jwt-key":["a"],"jwt_key":["b"]}`:          "twice",
-		`["jwt-key"]`:                                "JSON object",
-		`{"access":"open","jwt-key":["x"]}`:          "--access",
+		`{"nosuchflag":1}`:                          "nosuchflag",
+		`{"limit-user":"bogus"}`:                    "--limit-user",
+		`{"limit_user":"bogus"}`:                    "--limit-user",
+		`{"jwt-key":["a"],"jwt_key":["b"]}`:         "twice",
+		`["jwt-key"]`:                               "JSON object",
+		`{"access":"open","jwt-key":["x"]}`:         "--access",
 		`{"listen":"0.0.0.0:0","access":"required"`: "JSON object",
 	} {
 		write(text)
