@@ -16,9 +16,9 @@ func TestWhoeverWaitsGetsTheLimit(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				shared := newBoard()
 				var instances []instance
-				for _, phase := range []time.Duration{0, 300, 600} {
+				for _, phase := range []time.Duration{0, 300 * time.Millisecond, 600 * time.Millisecond} {
 					o := Options{User: Rates{Commands: Rate{PerSecond: perSecond, Burst: 2 * perSecond}}, Exchange: shared}
-					instances = append(instances, run(t, phase*time.Millisecond, o))
+					instances = append(instances, run(t, phase, o))
 				}
 				settle()
 				admitted := 0
