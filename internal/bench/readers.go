@@ -71,7 +71,7 @@ func read(ctx context.Context, host, user string, a *arrivals, connected func())
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // its reading ends
-	if _, err := fmt.Fprintf(conn, "GET /v1/users/%s/inbox/stream HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n", user); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET /v1/users/%s/inbox/stream HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n", user); err != nil {
 		return err
 	}
 	lines := bufio.NewReaderSize(conn, 2048)
