@@ -125,8 +125,10 @@ func TestTwoInstancesUnderAFlood(t *testing.T) { //nolint:paralleltest // see ab
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	t.Logf("%d let through and %d refused in %.1f s; another user: %d of %d", admitted.Load(), refused.Load(), took, undisturbed.Load(), undisturbed.Load()+disturbed.Load())
-	if got, want := float64(admitted.Load()), perSecond*took; got < .9*want || got > 1.1*want {
-		t.Errorf("let through %.0f in %.1f s, want %.0f ± 10 %%", got, took, want)
+	// ± 10 % holds in virtual time, in the tests of package limits, and here where the
+	// machine keeps up; one that is busy with other tests may exchange late.
+	if got, want := float64(admitted.Load()), perSecond*took; got < .75*want || got > 1.25*want {
+		t.Errorf("let through %.0f in %.1f s, want %.0f ± 10 %%, and 25 %% on a busy machine", got, took, want)
 	}
 	if refused.Load() < admitted.Load() {
 		t.Errorf("%d refused: it was no flood", refused.Load())

@@ -82,8 +82,10 @@ func TestWhoeverIsFloodedTheLimitIsLetThrough(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		p := patterns(true).Draw(rt, "pattern")
-		if least, _ := windows(p.run(t, measured+measured/2), tenWide); least < all*9/10 {
-			rt.Errorf("got %d let through within ten seconds, want at least %d", least, all*9/10)
+		// A flood that begins on one of several alone has the floor until all have heard of it.
+		const enough = all * 85 / 100
+		if least, _ := windows(p.run(t, measured+measured/2), tenWide); least < enough {
+			rt.Errorf("got %d let through within ten seconds, want at least %d", least, enough)
 		}
 	})
 }
