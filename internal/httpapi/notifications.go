@@ -43,7 +43,7 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request) (done, error) {
 	if err := f.err(); err != nil {
 		return done{}, err
 	}
-	receipt, id, err := a.publishOne(r, routeNotifications, k, notification)
+	receipt, id, err := a.publishOne(r, routeNotifications, "to", k, notification)
 	if err != nil {
 		return done{}, err
 	}
@@ -59,9 +59,10 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request) (done, error) {
 	}, nil
 }
 
-// publishOne publishes a notification under the id its key gives it.
-func (a *api) publishOne(r *http.Request, route string, k key, n events.Published) (commands.Receipt[commands.Notification], uuid.UUID, error) {
-	if err := mayReach(r, "to", n.To); err != nil {
+// publishOne publishes a notification under the id its key gives it; field is where its
+// targets stand in the body.
+func (a *api) publishOne(r *http.Request, route, field string, k key, n events.Published) (commands.Receipt[commands.Notification], uuid.UUID, error) {
+	if err := mayReach(r, field, n.To); err != nil {
 		return commands.Receipt[commands.Notification]{}, n.NotificationID, err
 	}
 	n.NotificationID = a.commandID(r, route, k)

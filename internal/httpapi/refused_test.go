@@ -28,7 +28,6 @@ func TestWhatIsRefusedIsNotWaitedFor(t *testing.T) {
 			{method: http.MethodGet, pattern: "/livez", needs: needs{anybody: true}},
 			{method: http.MethodPost, pattern: "/closed", serve: func(http.ResponseWriter, *http.Request) error { return errors.New("it was served") }},
 		})
-		a.access = nil
 		edge := edgeOf(t, Config{}, func(w http.ResponseWriter, r *http.Request) {
 			if path == "/closed" { // as one that admit refuses
 				hurry(w, r)
@@ -39,16 +38,14 @@ func TestWhatIsRefusedIsNotWaitedFor(t *testing.T) {
 		})
 		synctest.Test(t, func(t *testing.T) {
 			network := newPipes()
-			ctx, stop := t.Context(), func() {}
 			server := &http.Server{Handler: edge, ReadHeaderTimeout: readHeaderTimeout, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
 			ended := make(chan error, 1)
 			go func() { ended <- server.Serve(network) }()
 			defer func() {
-				stop()
 				_ = server.Close()
 				<-ended
 			}()
-			conn, _ := network.Dial(ctx, "", "")
+			conn, _ := network.Dial(t.Context(), "", "")
 			defer conn.Close()
 			if _, err := io.WriteString(conn, "POST "+path+" HTTP/1.1\r\nHost: t\r\nContent-Length: 1000\r\n\r\nx"); err != nil {
 				t.Fatal(err)
