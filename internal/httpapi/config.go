@@ -41,7 +41,7 @@ type Reads interface {
 	Subscriptions(ctx context.Context, user events.User, limit int, cursor string, demands ...queries.AtLeast) (queries.Page[queries.Subscription], error)
 	Topics(ctx context.Context, limit int, cursor string, demands ...queries.AtLeast) (queries.Page[queries.Topic], error)
 	Topic(ctx context.Context, name events.Topic, demands ...queries.AtLeast) (queries.Topic, error)
-	Subscribers(ctx context.Context, topic events.Topic, limit int, cursor string, demands ...queries.AtLeast) (queries.Page[queries.Subscriber], error)
+	Subscribers(ctx context.Context, ask queries.SubscribersQuery, demands ...queries.AtLeast) (queries.Page[queries.Subscriber], error)
 	Explain(ctx context.Context, id uuid.UUID, user events.User) (queries.Explanation, error)
 	Preferences(ctx context.Context, user events.User, demands ...queries.AtLeast) (queries.Preferences, error)
 	Notification(ctx context.Context, id uuid.UUID, demands ...queries.AtLeast) (queries.Notification, error)

@@ -279,12 +279,12 @@ func (a *api) queryRoutes(c Config) []route {
 		{
 			method: http.MethodGet, pattern: "/v1/topics/{topic}/subscribers", id: "subscribers", group: groupTopics, reads: true,
 			needs:   needs{scopes: oneOf(access.Audit)},
-			summary: "Who is subscribed to a topic",
+			summary: "Who is subscribed to a topic, or was",
 			params: []param{
-				{name: "limit", like: 0, doc: "How many items a page has at most: 1 to 1,000, by default 50."}, cursor,
+				{name: "limit", like: 0, doc: "How many items a page has at most: 1 to 1,000, by default 50."}, cursor, asOf,
 			},
-			answers: map[int]any{http.StatusOK: queries.Page[queries.Subscriber]{}},
-			serve:   a.query(a.subscribers),
+			answers: map[int]any{http.StatusOK: queries.Page[queries.Subscriber]{}}, problems: []string{codeStoreUnavailable},
+			serve: a.costly(past, a.query(a.subscribers)),
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/notifications/{id}", id: "notification", group: groupNotifications, reads: true,
