@@ -15,6 +15,9 @@ func (a *api) explain(ctx context.Context, r *http.Request, q *ask, _ queries.At
 	if err := q.err(); err != nil {
 		return nil, err
 	}
+	if identity(r).User != user {
+		a.looked(r, lookExplain, user)
+	}
 	explanation, err := a.reads.Explain(ctx, id, user)
 	return explanation, orNotFound(err, commands.CodeNotFound)
 }
