@@ -20,9 +20,12 @@ var sees = map[string][]string{
 	// Deciding never looks at read models: they may be late.
 	"internal/commands": {"internal/events"},
 	// Folding into tables, reading them and the hub are three folds of one log: none is another's source.
-	"internal/projections": {"internal/events", "internal/inbox", "internal/filter"},
+	"internal/projections": {"internal/events", "internal/inbox", "internal/filter", "internal/pulse"},
 	"internal/queries":     {"internal/events", "internal/inbox", "internal/filter"},
-	"internal/live":        {"internal/events", "internal/inbox", "internal/filter"},
+	"internal/live":        {"internal/events", "internal/inbox", "internal/filter", "internal/pulse"},
+
+	// Whether a loop moves is the same wherever it runs: it knows names and times.
+	"internal/pulse": {},
 
 	// Who somebody is comes from what they show and from what the log says of it; what they ask for is the edge's.
 	"internal/access": {"internal/events", "internal/token"},
@@ -41,7 +44,7 @@ var sees = map[string][]string{
 	"internal/eventstore/node":     {"internal/eventstore/node/log", "internal/certificate"},
 	"internal/eventstore/node/log": {},
 	// The edge asks and commands; what is behind it is put together in cmd.
-	"internal/httpapi": {"internal/events", "internal/inbox", "internal/filter", "internal/commands", "internal/queries", "internal/live", "internal/access", "internal/limits", "web"},
+	"internal/httpapi": {"internal/events", "internal/inbox", "internal/filter", "internal/commands", "internal/queries", "internal/live", "internal/access", "internal/limits", "internal/pulse", "web"},
 
 	// Counting is the same whoever counts and whatever for: it knows names and numbers.
 	"internal/limits": {},

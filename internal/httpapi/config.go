@@ -18,6 +18,7 @@ import (
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/limits"
 	"github.com/tidings-io/tidings/internal/live"
+	"github.com/tidings-io/tidings/internal/pulse"
 	"github.com/tidings-io/tidings/internal/queries"
 )
 
@@ -60,6 +61,8 @@ type Config struct {
 	Console http.Handler
 	// Ready are the dependencies that /readyz asks.
 	Ready []Check
+	// Loops are those that must move for the process to be live; nil: none.
+	Loops *pulse.Loops
 	// Access says who sends a request; nil: everybody is "dev" and may do everything.
 	Access *access.Authority
 	// Limits bound what each key, user and address may ask for; nil: nothing does.
@@ -118,8 +121,9 @@ type api struct {
 	queryToken bool
 	refusals   refusals
 	limits     *limits.Limiter
-	// dependencies are what /readyz asks.
+	// dependencies are what /readyz asks, loops what /livez looks at.
 	dependencies *dependencies
+	loops        *pulse.Loops
 	looks        *gate // requests that read much
 	exports      *gate // whole ranges of the log
 }
@@ -149,6 +153,7 @@ func newAPI(c Config) (*api, error) {
 		a.logger = slog.New(slog.DiscardHandler)
 	}
 	a.refusals.logger = a.logger
+	a.loops = c.Loops
 	a.dependencies = newDependencies(c.Ready, c.Access != nil, a.logger)
 	if a.gatherer == nil {
 		a.gatherer = prometheus.DefaultGatherer

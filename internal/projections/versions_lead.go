@@ -49,6 +49,7 @@ func newLeader(v *Versions, conn *pgx.Conn, base string) *leader {
 // run does what is ordered until ctx or the connection ends.
 func (l *leader) run(ctx context.Context) error {
 	for {
+		l.pulse.Beat()
 		if err := l.step(ctx); err != nil {
 			return err
 		}
@@ -75,7 +76,9 @@ func (l *leader) step(ctx context.Context) error {
 
 // learn reads the orders. Those read before stand while the store is away.
 func (l *leader) learn(ctx context.Context) error {
+	l.pulse.Rest() // the store may be away
 	err := l.orders.read(ctx, l.Orders)
+	l.pulse.Beat()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -185,7 +188,10 @@ func (l *leader) makeSchema(ctx context.Context, v *version) error {
 	if err != nil {
 		return fmt.Errorf("make the schema %s: %w", v.schema, err)
 	}
-	if err := migrate(ctx, l.DatabaseURL, v.schema, inboxTables); err != nil {
+	l.pulse.Rest()
+	err = migrate(ctx, l.DatabaseURL, v.schema, inboxTables)
+	l.pulse.Beat()
+	if err != nil {
 		return err
 	}
 	v.made = true
