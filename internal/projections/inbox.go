@@ -60,6 +60,7 @@ type Inbox struct {
 	schema    string                                // of the tables; "" for the first of the URL's search_path
 	skips     func(events.Position) bool            // events to pass over; nil: none
 	silent    atomic.Bool                           // do not wake who waits: readers do not see these tables
+	born      time.Time                             // events before it are old: how late they come says nothing
 	held      hold                                  // how far to go for now
 	transform func(events.Recorded) events.Recorded // a test's change of the rules; nil: none
 
@@ -75,7 +76,7 @@ type Inbox struct {
 
 const (
 	retryFirst = 100 * time.Millisecond
-	retryMost  = 5 * time.Second
+	retryMost  = 2 * time.Second // nobody projects meanwhile
 	// steadyAfter is how long a session lives to count as a success.
 	steadyAfter = 10 * time.Second
 )
