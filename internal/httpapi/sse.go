@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -128,31 +129,65 @@ func (s *eventStream) serve(ctx context.Context, hub *live.Hub, req live.FollowR
 		return
 	}
 	defer f.Close()
-	if s.greet(f) != nil {
-		return
+	f.Dropped(s.follow(ctx, f))
+}
+
+// follow serves a follower, and says why it ends.
+func (s *eventStream) follow(ctx context.Context, f *live.Follower) live.Reason {
+	if err := s.greet(f); err != nil {
+		return lost(err)
 	}
 	for ctx.Err() == nil {
 		frames, err := f.Next(ctx, s.options.Heartbeat)
 		switch {
 		case errors.Is(err, live.ErrEnded):
-			return
+			return live.Drained
 		case err != nil && ctx.Err() != nil:
 			continue
 		case err != nil:
 			s.refuse(err)
-			return
+			return refusedFor(err)
 		case len(frames) == 0:
 			err = s.event("heartbeat", "", 0, map[string]any{"timestamp": time.Now().UTC()})
 		default:
 			err = s.tell(f, frames)
 		}
 		if err != nil {
-			return // the client comes back with the last id it saw
+			return lost(err) // the client comes back with the last id it saw
 		}
 	}
-	if refused, _ := errors.AsType[*access.Refused](context.Cause(ctx)); refused == nil {
-		_ = s.tell(f, f.Rest()) // the last words; the client may be gone
+	if refused, _ := errors.AsType[*access.Refused](context.Cause(ctx)); refused != nil {
+		return live.Shut
 	}
+	_ = s.tell(f, f.Rest()) // the last words; the client may be gone
+	return s.over(ctx)
+}
+
+// over is why a stream that nothing was wrong with has ended.
+func (s *eventStream) over(ctx context.Context) live.Reason {
+	switch {
+	case s.options.Drain.Err() != nil:
+		return live.Drained
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return live.Aged
+	default:
+		return live.Gone
+	}
+}
+
+// lost is why a reader could not be written to.
+func lost(err error) live.Reason {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return live.TooSlow
+	}
+	return live.Gone
+}
+
+func refusedFor(err error) live.Reason {
+	if errors.Is(err, live.ErrTooSlow) {
+		return live.TooSlow
+	}
+	return live.Unavailable
 }
 
 // greet says where the stream continues from, and why it is not where the client

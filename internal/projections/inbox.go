@@ -58,6 +58,7 @@ type Inbox struct {
 	schema    string                                // of the tables; "" for the first of the URL's search_path
 	skips     func(events.Position) bool            // events to pass over; nil: none
 	silent    atomic.Bool                           // do not wake who waits: readers do not see these tables
+	born      time.Time                             // events before it are old: how late they come says nothing
 	held      hold                                  // how far to go for now
 	transform func(events.Recorded) events.Recorded // a test's change of the rules; nil: none
 

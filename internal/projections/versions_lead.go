@@ -33,6 +33,7 @@ type version struct {
 	serving  bool
 	served   bool          // ever
 	built    bool          // it has caught up before
+	born     time.Time     // when its folding was first begun, by Postgres's clock
 	reported time.Duration // since its parity report was made; negative: there is none
 	differ   int64         // users, by that report
 
@@ -105,7 +106,7 @@ func (l *leader) load(ctx context.Context) error {
 			at  version
 			ago float64
 		)
-		if err := rows.Scan(&at.number, &at.schema, &at.serving, &at.served, &at.built, &ago, &at.differ); err != nil {
+		if err := rows.Scan(&at.number, &at.schema, &at.serving, &at.served, &at.built, &at.born, &ago, &at.differ); err != nil {
 			return fmt.Errorf("read a version: %w", err)
 		}
 		v := l.versions[at.number]
@@ -113,7 +114,7 @@ func (l *leader) load(ctx context.Context) error {
 			v = new(version)
 			l.versions[at.number] = v
 		}
-		v.number, v.schema, v.serving, v.served, v.built, v.differ = at.number, at.schema, at.serving, at.served, at.built, at.differ
+		v.number, v.schema, v.serving, v.served, v.built, v.born, v.differ = at.number, at.schema, at.serving, at.served, at.built, at.born, at.differ
 		v.reported = time.Duration(ago * float64(time.Second))
 	}
 	if err := rows.Err(); err != nil {
@@ -180,7 +181,7 @@ func (l *leader) makeSchema(ctx context.Context, v *version) error {
 		err = exec(ctx, l.conn, create)
 	}
 	if err == nil {
-		err = exec(ctx, l.conn, sqlVersionsAdd, v.number, v.schema)
+		err = one(ctx, l.conn, sqlVersionsAdd, []any{v.number, v.schema}, &v.born)
 	}
 	if err != nil {
 		return fmt.Errorf("make the schema %s: %w", v.schema, err)
