@@ -73,7 +73,7 @@ type Inbox struct {
 
 const (
 	retryFirst = 100 * time.Millisecond
-	retryMost  = 5 * time.Second
+	retryMost  = 2 * time.Second // nobody projects meanwhile
 	// steadyAfter is how long a session lives to count as a success.
 	steadyAfter = 10 * time.Second
 )

@@ -25,14 +25,16 @@ const (
 // it. Lock and rows go through the same one, so a runner that has lost its lock
 // cannot write.
 func (p *Inbox) session(ctx context.Context, config *pgx.ConnConfig) error {
-	if err := migrate(ctx, p.DatabaseURL, p.schema, inboxTables); err != nil {
-		return err
-	}
 	conn, err := connect(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer disconnect(ctx, conn)
+	if err := whileAlive(ctx, conn, func(ctx context.Context) error {
+		return migrate(ctx, p.DatabaseURL, p.schema, inboxTables)
+	}); err != nil {
+		return err
+	}
 	if err := p.awaitLock(ctx, conn); err != nil {
 		return err
 	}
@@ -125,12 +127,7 @@ func (i *idler) step(ctx context.Context, w *writer, h *hold) error {
 	if through := min(i.through, limit); through > w.position {
 		return w.apply(ctx, span{through: through})
 	}
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
-	defer cancel()
-	if err := w.conn.Ping(ctx); err != nil {
-		return fmt.Errorf("see whether Postgres is there: %w", err)
-	}
-	return nil
+	return alive(ctx, w.conn)
 }
 
 // one runs a statement that answers one row, within a deadline.

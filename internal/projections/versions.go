@@ -99,7 +99,7 @@ func (v *Versions) connConfig(schema string) (*pgx.ConnConfig, error) {
 	}
 	for _, name := range []string{
 		"application_name", "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count",
-		"idle_in_transaction_session_timeout",
+		"idle_session_timeout", "idle_in_transaction_session_timeout",
 	} {
 		config.RuntimeParams[name] = settings[name]
 	}
@@ -118,14 +118,16 @@ func (v *Versions) inbox(schema string) *Inbox {
 // session is one life of the leader's connection: whoever has lost its connection
 // leads no more.
 func (v *Versions) session(ctx context.Context, config *pgx.ConnConfig) error {
-	if err := migrate(ctx, v.DatabaseURL, "", versionsBase); err != nil {
-		return err
-	}
 	conn, err := connect(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer disconnect(ctx, conn)
+	if err := whileAlive(ctx, conn, func(ctx context.Context) error {
+		return migrate(ctx, v.DatabaseURL, "", versionsBase)
+	}); err != nil {
+		return err
+	}
 	base, err := v.awaitLead(ctx, conn)
 	if err != nil {
 		return err
