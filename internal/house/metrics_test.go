@@ -15,7 +15,7 @@ import (
 var (
 	metricName = regexp.MustCompile(`\btidings_[a-z0-9_]+`)
 	// metricLike tells a metric from other names with our prefix, in prose.
-	metricLike = regexp.MustCompile(`_(total|seconds|bytes|events|halted|position|connections|subscriptions|connected|active|info)(_bucket|_sum|_count)?$`)
+	metricLike = regexp.MustCompile(`_(total|seconds|bytes|events|halted|position|connections|subscriptions|connected|active|info|max|frames|streams|paused|version|ratio|users|keys|buckets|instances|appends)(_bucket|_sum|_count)?$`)
 	histogram  = regexp.MustCompile(`_(bucket|sum|count)$`)
 )
 

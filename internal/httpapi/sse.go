@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -45,14 +46,7 @@ type StreamOptions struct {
 // Stream serves a user's inbox as server-sent events: docs/API.md, "The stream".
 // It answers 200 at once; what goes wrong later is an event of the stream.
 func Stream(hub *live.Hub, o StreamOptions) http.HandlerFunc {
-	defaultDuration(&o.Heartbeat, 15*time.Second)
-	defaultDuration(&o.Retry, 2*time.Second)
-	defaultDuration(&o.BusyRetry, defaultBusyRetry)
-	defaultDuration(&o.MaxAge, 30*time.Minute)
-	defaultDuration(&o.WriteTimeout, defaultWriteTimeout)
-	if o.Drain == nil {
-		o.Drain = context.Background()
-	}
+	o = o.filled()
 	return func(w http.ResponseWriter, r *http.Request) {
 		user, ok := o.User(w, r)
 		if !ok {
@@ -63,15 +57,40 @@ func Stream(hub *live.Hub, o StreamOptions) http.HandlerFunc {
 			o.Invalid(w, r, "history", err.Error())
 			return
 		}
-		age := o.MaxAge - o.MaxAge/20 + rand.N(o.MaxAge/10+1) //nolint:gosec // spreads reconnects; no secret
-		ctx, cancel := context.WithTimeout(r.Context(), age)
+		ctx, cancel := o.lifetime(r.Context())
 		defer cancel()
-		defer context.AfterFunc(o.Drain, cancel)()
 
 		s := &eventStream{w: w, control: http.NewResponseController(w), options: o}
 		if s.open() == nil {
 			s.serve(ctx, hub, req)
 		}
+	}
+}
+
+// filled are the options with their defaults.
+func (o StreamOptions) filled() StreamOptions {
+	defaultDuration(&o.Heartbeat, 15*time.Second)
+	defaultDuration(&o.Retry, 2*time.Second)
+	defaultDuration(&o.BusyRetry, defaultBusyRetry)
+	defaultDuration(&o.MaxAge, 30*time.Minute)
+	defaultDuration(&o.WriteTimeout, defaultWriteTimeout)
+	if o.Drain == nil {
+		o.Drain = context.Background()
+	}
+	return o
+}
+
+// lifetime is a stream's: it ends with ctx, when the stream is old enough, and, with
+// errDrained as its cause, when all do.
+func (o StreamOptions) lifetime(ctx context.Context) (context.Context, context.CancelFunc) {
+	age := o.MaxAge - o.MaxAge/20 + rand.N(o.MaxAge/10+1) //nolint:gosec // spreads reconnects; no secret
+	ctx, cancel := context.WithTimeout(ctx, age)
+	ctx, end := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(o.Drain, func() { end(errDrained) })
+	return ctx, func() {
+		stop()
+		end(context.Canceled)
+		cancel()
 	}
 }
 
@@ -128,31 +147,65 @@ func (s *eventStream) serve(ctx context.Context, hub *live.Hub, req live.FollowR
 		return
 	}
 	defer f.Close()
-	if s.greet(f) != nil {
-		return
+	f.Dropped(s.follow(ctx, f))
+}
+
+// follow serves a follower, and says why it ends.
+func (s *eventStream) follow(ctx context.Context, f *live.Follower) live.Reason {
+	if err := s.greet(f); err != nil {
+		return lost(err)
 	}
 	for ctx.Err() == nil {
 		frames, err := f.Next(ctx, s.options.Heartbeat)
 		switch {
 		case errors.Is(err, live.ErrEnded):
-			return
+			return live.Drained
 		case err != nil && ctx.Err() != nil:
 			continue
 		case err != nil:
 			s.refuse(err)
-			return
+			return refusedFor(err)
 		case len(frames) == 0:
 			err = s.event("heartbeat", "", 0, map[string]any{"timestamp": time.Now().UTC()})
 		default:
 			err = s.tell(f, frames)
 		}
 		if err != nil {
-			return // the client comes back with the last id it saw
+			return lost(err) // the client comes back with the last id it saw
 		}
 	}
-	if refused, _ := errors.AsType[*access.Refused](context.Cause(ctx)); refused == nil {
-		_ = s.tell(f, f.Rest()) // the last words; the client may be gone
+	if refused, _ := errors.AsType[*access.Refused](context.Cause(ctx)); refused != nil {
+		return live.Shut
 	}
+	_ = s.tell(f, f.Rest()) // the last words; the client may be gone
+	return s.over(ctx)
+}
+
+// over is why a stream that nothing was wrong with has ended.
+func (s *eventStream) over(ctx context.Context) live.Reason {
+	switch {
+	case s.options.Drain.Err() != nil:
+		return live.Drained
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return live.Aged
+	default:
+		return live.Gone
+	}
+}
+
+// lost is why a reader could not be written to.
+func lost(err error) live.Reason {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return live.TooSlow
+	}
+	return live.Gone
+}
+
+func refusedFor(err error) live.Reason {
+	if errors.Is(err, live.ErrTooSlow) {
+		return live.TooSlow
+	}
+	return live.Unavailable
 }
 
 // greet says where the stream continues from, and why it is not where the client

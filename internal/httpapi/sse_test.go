@@ -431,7 +431,10 @@ func TestStreamMetrics(t *testing.T) {
 			"tidings_live_append_to_stream_seconds": 2, // what was caught up with is not counted
 			"tidings_live_connections":              1, "tidings_live_deliveries_total message": 2,
 			"tidings_live_deliveries_total retracted": 0, "tidings_live_deliveries_total state": 1,
-			"tidings_live_halted": 0, "tidings_live_overflows_total": 0, "tidings_live_position": 3,
+			"tidings_live_halted": 0, "tidings_live_overflows_total": 0, "tidings_live_position": 3, "tidings_live_waiting_frames": 0,
+		}
+		for _, reason := range []string{"access", "age", "drained", "gone", "too_slow", "unavailable"} {
+			want["tidings_live_dropped_total "+reason] = 0
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)

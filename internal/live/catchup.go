@@ -125,7 +125,7 @@ func (h *Hub) attach(f *Follower) (rest []*logged, ok bool) {
 		f.fold(e)
 	}
 	f.cursor = max(f.cursor, h.position) // a hub behind the checkpoint has yet to tell what history has told
-	f.reader = newReader(f.cursor)
+	f.reader = newReader(f.cursor, h.Metrics.waiting)
 	h.enter(f.private, f.reader)
 	f.private, f.behind, f.gap, f.failed = nil, time.Time{}, time.Time{}, nil
 	return nil, true

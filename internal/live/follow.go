@@ -76,12 +76,18 @@ func (h *Hub) Follow(ctx context.Context, req FollowRequest) (*Follower, error) 
 	return f, nil
 }
 
+// Dropped tells the metrics why the reader is let go. It is called once at most.
+func (f *Follower) Dropped(why Reason) {
+	f.hub.Metrics.dropped.WithLabelValues(string(why)).Inc()
+}
+
 // Close takes the follower out of the hub.
 func (f *Follower) Close() {
 	f.hub.mu.Lock()
 	defer f.hub.mu.Unlock()
 	if f.reader != nil {
 		f.hub.detach(f.reader)
+		f.reader.leave()
 	}
 	f.hub.readers--
 	f.hub.Metrics.connections.Dec()
@@ -129,10 +135,7 @@ func (f *Follower) Rest() []*Frame {
 func (f *Follower) Written(frames []*Frame) {
 	now := time.Now()
 	for _, frame := range frames {
-		f.hub.Metrics.deliveries[frame.Event].Inc()
-		if !frame.At.IsZero() {
-			f.hub.Metrics.latency.Observe(now.Sub(frame.At).Seconds())
-		}
+		f.hub.Metrics.told(frame, now)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/inbox"
+	"github.com/tidings-io/tidings/internal/tracing"
 )
 
 // The kinds of frames.
@@ -29,6 +30,7 @@ type Frame struct {
 	// what was caught up with.
 	At time.Time
 
+	trace   string     // the id of the trace it is told in; "": none that is kept
 	item    uuid.UUID  // the notification, of a message
 	expires *time.Time // nil: never
 }
@@ -107,6 +109,6 @@ func (e *logged) encode(user events.User) *Frame {
 	default:
 		panic(fmt.Sprintf("live: %T tells nobody anything", e.event))
 	}
-	f.At = e.at
+	f.At, f.trace = e.at, tracing.SampledID(e.trace)
 	return f
 }

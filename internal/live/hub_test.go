@@ -644,8 +644,12 @@ func TestMetricsBeginAtZero(t *testing.T) {
 	equal(t, got, []string{
 		"tidings_live_append_to_stream_seconds 0", "tidings_live_connections 0",
 		"tidings_live_deliveries_total{event=message} 0", "tidings_live_deliveries_total{event=retracted} 0",
-		"tidings_live_deliveries_total{event=state} 0", "tidings_live_halted 0", "tidings_live_overflows_total 0",
-		"tidings_live_position 0",
+		"tidings_live_deliveries_total{event=state} 0",
+		"tidings_live_dropped_total{reason=access} 0", "tidings_live_dropped_total{reason=age} 0",
+		"tidings_live_dropped_total{reason=drained} 0", "tidings_live_dropped_total{reason=gone} 0",
+		"tidings_live_dropped_total{reason=too_slow} 0", "tidings_live_dropped_total{reason=unavailable} 0",
+		"tidings_live_halted 0", "tidings_live_overflows_total 0",
+		"tidings_live_position 0", "tidings_live_waiting_frames 0",
 	})
 }
 

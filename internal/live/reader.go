@@ -2,6 +2,7 @@ package live
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/tidings-io/tidings/internal/events"
 )
@@ -11,7 +12,8 @@ import (
 type reader struct {
 	member *member // guarded by the hub's lock
 
-	wake chan struct{} // holds a token when there is something to take
+	wake    chan struct{} // holds a token when there is something to take
+	waiting *atomic.Int64 // frames in the queues of all readers
 
 	mu     sync.Mutex
 	cursor events.Position // everything up to here was queued, or was told before
@@ -30,8 +32,8 @@ const (
 	doubtful        // the hub had to forget what it was folded from
 )
 
-func newReader(cursor events.Position) *reader {
-	return &reader{cursor: cursor, wake: make(chan struct{}, 1)}
+func newReader(cursor events.Position, waiting *atomic.Int64) *reader {
+	return &reader{cursor: cursor, wake: make(chan struct{}, 1), waiting: waiting}
 }
 
 // offer queues a frame unless it is at or below the cursor. It answers false when
@@ -48,6 +50,7 @@ func (r *reader) offer(f *Frame, maxFrames, maxBytes int) bool {
 		return false
 	}
 	r.queue = append(r.queue, f)
+	r.waiting.Add(1)
 	r.bytes += f.size()
 	r.cursor = f.Position
 	r.signal()
@@ -63,6 +66,7 @@ func (r *reader) doubt() {
 
 // drop needs mu.
 func (r *reader) drop(why loss) {
+	r.waiting.Add(-int64(len(r.queue)))
 	r.queue, r.bytes, r.lost = nil, 0, why
 	r.signal()
 }
@@ -72,9 +76,18 @@ func (r *reader) take(frames []*Frame) (_ []*Frame, lost loss, ended error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	frames = append(frames, r.queue...)
+	r.waiting.Add(-int64(len(r.queue)))
 	clear(r.queue) // so that a reader at rest holds on to no frame
 	r.queue, r.bytes = r.queue[:0], 0
 	return frames, r.lost, r.ended
+}
+
+// leave forgets what nobody will take any more.
+func (r *reader) leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting.Add(-int64(len(r.queue)))
+	r.queue, r.bytes = nil, 0
 }
 
 // rest lets go of the queue's memory until it is needed again.

@@ -17,6 +17,7 @@ type logged struct {
 	at       time.Time
 	event    events.Event
 	size     int
+	trace    string            // its traceparent
 	judged   *filter.Candidate // of a publish: what filters say of it; nil: there is nothing to judge
 
 	shared atomic.Pointer[Frame] // what all who are not named by it are told
@@ -28,7 +29,7 @@ const loggedOverhead = 256
 // newLogged is the event as the hub keeps it, or nil for one that concerns no
 // inbox.
 func newLogged(r events.Recorded, storedBytes int) *logged {
-	e := &logged{position: r.Position, at: r.At, event: r.Event, size: storedBytes + loggedOverhead}
+	e := &logged{position: r.Position, at: r.At, event: r.Event, size: storedBytes + loggedOverhead, trace: r.Metadata.TraceParent}
 	switch ev := r.Event.(type) {
 	case events.Published:
 		e.judged = filter.Of(ev)

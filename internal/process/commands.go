@@ -16,6 +16,7 @@ import (
 
 	"github.com/tidings-io/tidings/internal/httpapi"
 	"github.com/tidings-io/tidings/internal/projections"
+	"github.com/tidings-io/tidings/internal/pulse"
 )
 
 // APICommand is the program api.
@@ -70,7 +71,7 @@ func (c *APICommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	api := API{Connections: connections, Edge: edge, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry}
+	api := API{Connections: connections, Edge: edge, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops)}
 	if c.MonitorListen != "" {
 		if api.Monitor, err = listen(ctx, "--monitor-listen", c.MonitorListen); err != nil {
 			return errors.Join(err, listener.Close())
@@ -161,7 +162,7 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 	projector := Projector{
 		Store: connections.Store, DatabaseURL: c.DatabaseURL, StoreLimit: c.FanoutStoreLimit,
 		Retention: c.retention(), Pool: connections.Pool, SelfCheckEvery: c.SelfCheckEvery,
-		Logger: c.Logger(), Registry: registry,
+		Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops),
 	}
 	ready(c.scheme(), listener)
 	return served(ctx, projector.Run(ctx, listener))
@@ -273,6 +274,6 @@ func ready(scheme string, listener net.Listener) {
 // newRegistry has what every process tells of itself.
 func newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	return registry
 }

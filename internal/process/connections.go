@@ -22,29 +22,31 @@ import (
 type Connections struct {
 	Store *Store
 	Pool  *pgxpool.Pool
+
+	database *database
 }
 
-// Connect checks both addresses and opens nothing else.
+// Connect checks both addresses and waits for neither. What it answers must be closed.
 func Connect(ctx context.Context, storeURL, databaseURL string, logger *slog.Logger, registerer prometheus.Registerer) (*Connections, error) {
 	store, err := esdb.Open(storeURL, esdb.Options{Logger: logger, Registerer: registerer})
 	if err != nil {
 		return nil, fmt.Errorf("event store address: %w", err)
 	}
 	config, err := parseDatabaseURL(databaseURL)
-	var pool *pgxpool.Pool
+	var database *database
 	if err == nil {
-		pool, err = pgxpool.NewWithConfig(ctx, config)
+		database, err = openDatabase(ctx, config, registerer)
 	}
 	if err != nil {
 		store.Close()
 		return nil, fmt.Errorf("database address: %w", err)
 	}
-	return &Connections{Store: &Store{Store: store}, Pool: pool}, nil
+	return &Connections{Store: &Store{Store: store}, Pool: database.pool, database: database}, nil
 }
 
 // Close gives both back.
 func (c *Connections) Close() {
-	c.Pool.Close()
+	c.database.close()
 	c.Store.Close()
 }
 

@@ -27,6 +27,7 @@ type writer struct {
 	metrics    *Metrics
 	applied    func(events.Position) // called after each commit
 	silent     func() bool           // whether nobody is to be woken; nil: wake them
+	born       time.Time             // see Inbox
 
 	position events.Position // the checkpoint
 	ids      ids
@@ -102,6 +103,7 @@ func (w *writer) transact(ctx context.Context, s span) (n int, err error) {
 	w.batches++
 	w.metrics.batchEvents.Observe(float64(n))
 	w.metrics.batchDuration.Observe(time.Since(began).Seconds())
+	w.witness(s.events[:n], began)
 	w.applied(to)
 	return n, nil
 }

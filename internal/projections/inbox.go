@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/pulse"
 )
 
 // inboxName is the projection's name in the table projections and in metrics.
@@ -52,17 +53,20 @@ type Inbox struct {
 	BatchDelay time.Duration
 	Logger     *slog.Logger // nil logs nothing
 	Metrics    *Metrics     // nil counts for nobody
+	Loops      *pulse.Loops // hears of the loop that folds; nil: nobody does
 
 	// What Versions gives the inbox of one version; the zero values are for an inbox
 	// that stands alone.
 	schema    string                                // of the tables; "" for the first of the URL's search_path
 	skips     func(events.Position) bool            // events to pass over; nil: none
 	silent    atomic.Bool                           // do not wake who waits: readers do not see these tables
+	born      time.Time                             // events before it are old: how late they come says nothing
 	held      hold                                  // how far to go for now
 	transform func(events.Recorded) events.Recorded // a test's change of the rules; nil: none
 
 	metrics *Metrics
 	logger  *slog.Logger
+	pulse   *pulse.Pulse // of Run
 	lag     lag
 	folded  atomic.Int64 // events, since the process began
 
@@ -72,7 +76,7 @@ type Inbox struct {
 
 const (
 	retryFirst = 100 * time.Millisecond
-	retryMost  = 5 * time.Second
+	retryMost  = 2 * time.Second // nobody projects meanwhile
 	// steadyAfter is how long a session lives to count as a success.
 	steadyAfter = 10 * time.Second
 )
@@ -83,10 +87,14 @@ const (
 // is not of this log, it halts: Status and metrics say so and nothing more is
 // applied until the next Run. An error means that the fields are not usable.
 func (p *Inbox) Run(ctx context.Context) error {
+	name := foldName(p.schema)
+	p.pulse = p.Loops.Begin(name)
+	defer p.Loops.End(name, p.pulse)
 	config, err := p.prepare()
 	if err != nil {
 		return err
 	}
+	config.DialFunc = pulse.Dial(p.pulse, config.DialFunc)
 	p.enter(StateStarting, "")
 	defer p.enter(StateStopped, "")
 	var watch sync.WaitGroup
@@ -100,6 +108,7 @@ func (p *Inbox) Run(ctx context.Context) error {
 	for {
 		began := time.Now()
 		err := p.session(ctx, config)
+		p.pulse.Rest()
 		if ctx.Err() != nil {
 			return nil // a session cut short by our own end is no fault
 		}

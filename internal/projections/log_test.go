@@ -48,7 +48,10 @@ func (l *testLog) write(s events.Stored) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := len(l.stored) + 1
-	s.Position, s.At = events.Position(n*10), epoch.Add(time.Duration(n)*time.Second)
+	s.Position = events.Position(n * 10)
+	if s.At.IsZero() {
+		s.At = epoch.Add(time.Duration(n) * time.Second)
+	}
 	l.stored = append(l.stored, s)
 	close(l.more)
 	l.more = make(chan struct{})

@@ -9,6 +9,7 @@ type Metrics struct {
 	lagSeconds    *prometheus.GaugeVec
 	batchEvents   prometheus.Histogram
 	batchDuration prometheus.Histogram
+	toInbox       *prometheus.HistogramVec
 	halted        *prometheus.GaugeVec
 	active        *prometheus.GaugeVec
 
@@ -54,8 +55,13 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 	m.cleaned = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tidings_projection_cleaned_rows_total", Help: "Rows deleted that retention, expiry or retraction had hidden for long.",
 	}, []string{"projection"})
+	m.toInbox = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "tidings_projection_append_to_inbox_seconds",
+		Help:    "From the append of an event that concerns inboxes to the commit that made it readable there.",
+		Buckets: []float64{.0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
+	}, []string{"projection"})
 	if registerer != nil {
-		registerer.MustRegister(m.batchEvents, m.batchDuration, m.cleaned)
+		registerer.MustRegister(m.batchEvents, m.batchDuration, m.cleaned, m.toInbox)
 		for _, gauge := range m.gauges() {
 			registerer.MustRegister(gauge)
 		}
@@ -76,13 +82,14 @@ func (m *Metrics) begin(projection string) {
 		gauge.WithLabelValues(projection).Set(0)
 	}
 	m.cleaned.WithLabelValues(projection)
+	m.toInbox.WithLabelValues(projection)
 }
 
 // ofVersion are metrics for one version of several: what all do together is counted
 // together, and what each is at is said by who runs them.
 func (m *Metrics) ofVersion() *Metrics {
 	own := NewMetrics(nil)
-	own.batchEvents, own.batchDuration, own.cleaned = m.batchEvents, m.batchDuration, m.cleaned
+	own.batchEvents, own.batchDuration, own.cleaned, own.toInbox = m.batchEvents, m.batchDuration, m.cleaned, m.toInbox
 	return own
 }
 

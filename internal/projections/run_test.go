@@ -457,6 +457,7 @@ func TestMetricsStartAtZero(t *testing.T) {
 	}
 	want := []string{
 		`tidings_projection_active{projection=inbox} 0 0`,
+		`tidings_projection_append_to_inbox_seconds{projection=inbox} 0 0`,
 		`tidings_projection_batch_duration_seconds{} 0 0`,
 		`tidings_projection_batch_events{} 0 0`,
 		`tidings_projection_cleaned_rows_total{projection=inbox} 0 0`,

@@ -33,6 +33,7 @@ type version struct {
 	serving  bool
 	served   bool          // ever
 	built    bool          // it has caught up before
+	born     time.Time     // when its folding was first begun, by Postgres's clock
 	reported time.Duration // since its parity report was made; negative: there is none
 	differ   int64         // users, by that report
 
@@ -49,6 +50,7 @@ func newLeader(v *Versions, conn *pgx.Conn, base string) *leader {
 // run does what is ordered until ctx or the connection ends.
 func (l *leader) run(ctx context.Context) error {
 	for {
+		l.pulse.Beat()
 		if err := l.step(ctx); err != nil {
 			return err
 		}
@@ -75,11 +77,14 @@ func (l *leader) step(ctx context.Context) error {
 
 // learn reads the orders. Those read before stand while the store is away.
 func (l *leader) learn(ctx context.Context) error {
-	err := l.orders.read(ctx, l.Orders)
-	if ctx.Err() != nil {
-		return ctx.Err()
+	var away error
+	if err := whileAlive(ctx, l.conn, func(ctx context.Context) error {
+		away = l.orders.read(ctx, l.Orders)
+		return nil
+	}); err != nil {
+		return err
 	}
-	switch {
+	switch err := away; {
 	case err == nil:
 		l.informed = true
 	case !l.informed:
@@ -93,7 +98,7 @@ func (l *leader) learn(ctx context.Context) error {
 
 // load reads the registry; a connection that was lost shows here at the latest.
 func (l *leader) load(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
 	defer cancel()
 	rows, err := l.conn.Query(ctx, sqlVersionsRead)
 	if err != nil {
@@ -105,7 +110,7 @@ func (l *leader) load(ctx context.Context) error {
 			at  version
 			ago float64
 		)
-		if err := rows.Scan(&at.number, &at.schema, &at.serving, &at.served, &at.built, &ago, &at.differ); err != nil {
+		if err := rows.Scan(&at.number, &at.schema, &at.serving, &at.served, &at.built, &at.born, &ago, &at.differ); err != nil {
 			return fmt.Errorf("read a version: %w", err)
 		}
 		v := l.versions[at.number]
@@ -113,7 +118,7 @@ func (l *leader) load(ctx context.Context) error {
 			v = new(version)
 			l.versions[at.number] = v
 		}
-		v.number, v.schema, v.serving, v.served, v.built, v.differ = at.number, at.schema, at.serving, at.served, at.built, at.differ
+		v.number, v.schema, v.serving, v.served, v.built, v.born, v.differ = at.number, at.schema, at.serving, at.served, at.built, at.born, at.differ
 		v.reported = time.Duration(ago * float64(time.Second))
 	}
 	if err := rows.Err(); err != nil {
@@ -180,12 +185,14 @@ func (l *leader) makeSchema(ctx context.Context, v *version) error {
 		err = exec(ctx, l.conn, create)
 	}
 	if err == nil {
-		err = exec(ctx, l.conn, sqlVersionsAdd, v.number, v.schema)
+		err = one(ctx, l.conn, sqlVersionsAdd, []any{v.number, v.schema}, &v.born)
 	}
 	if err != nil {
 		return fmt.Errorf("make the schema %s: %w", v.schema, err)
 	}
-	if err := migrate(ctx, l.DatabaseURL, v.schema, inboxTables); err != nil {
+	if err := whileAlive(ctx, l.conn, func(ctx context.Context) error {
+		return migrate(ctx, l.DatabaseURL, v.schema, inboxTables)
+	}); err != nil {
 		return err
 	}
 	v.made = true

@@ -30,6 +30,7 @@ func (l *leader) start(ctx context.Context, v *version) *running {
 	inbox := l.inbox(v.schema)
 	inbox.skips = l.orders.skips
 	inbox.silent.Store(!v.serving)
+	inbox.born = v.born
 	inbox.transform = l.transform[v.number]
 	ctx, stop := context.WithCancel(ctx)
 	r := &running{inbox: inbox, stop: stop, ended: make(chan struct{})}
