@@ -81,8 +81,8 @@ func changes(change string, items events.Items) func(context.Context, commands.S
 	}
 }
 
-// writeMay has a node write the history into a directory, by its own clock: everything is as it would be, had the node run in May.
-func writeMay(t *testing.T, dir string) {
+// writeMay has a node write a part of the history into a directory, by its own clock: everything is as it would be, had it run in May.
+func writeMay(t *testing.T, dir string, from, to int) {
 	t.Helper()
 	var clock atomic.Pointer[time.Time]
 	clock.Store(new(time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)))
@@ -99,13 +99,13 @@ func writeMay(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, a := range may {
+	for i, a := range may[from:to] {
 		at, err := time.Parse("2006-01-02 15:04:05", "2026-05-"+a.at)
 		if err != nil {
 			t.Fatal(err)
 		}
 		clock.Store(&at)
-		command := uuid.NewSHA1(uuid.Nil, fmt.Append(nil, "may", i))
+		command := uuid.NewSHA1(uuid.Nil, fmt.Append(nil, "may", from+i))
 		md := events.Metadata{CommandID: command, Attempt: command, CorrelationID: a.request, CausationID: command.String(), Actor: a.actor}
 		if err := a.do(ctx, store, md); err != nil {
 			t.Fatalf("the act of %s: %v", a.at, err)

@@ -66,7 +66,7 @@ func TestEveryTargetIsChecked(t *testing.T) {
 // An auditor reads what is another's, changes nothing, and is known to have read it.
 func TestAnAuditorReadsWhatIsAnothers(t *testing.T) {
 	t.Parallel()
-	var log record
+	var log spoken
 	g := serveGuarded(t, httpapi.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	g.publishTo(t, "ann")
 	auditor, both := g.rs256(t, claims("ada", "audit")), g.rs256(t, claims("ann", "audit inbox"))
@@ -110,20 +110,20 @@ func TestAnAuditorReadsWhatIsAnothers(t *testing.T) {
 	}
 }
 
-// record is a log that is read while it is written.
-type record struct {
+// spoken is a log that is read while it is written.
+type spoken struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (l *record) Write(p []byte) (int, error) {
+func (l *spoken) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
 // take gives what was written since the last time.
-func (l *record) take() string {
+func (l *spoken) take() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.text.Reset()
