@@ -32,6 +32,7 @@ type crew struct {
 	beacons []published // to everybody
 
 	refused, doubted, done atomic.Int64
+	slowest                atomic.Int64 // of the answers, in nanoseconds, since it was set to 0
 }
 
 // member is one of a crew. Its memory is read only while it does not work.
@@ -169,6 +170,7 @@ func (m *member) mark(ctx context.Context) error {
 func (c *crew) insist(ctx context.Context, method, path, body string, header ...string) (answer, error) {
 	for promised := ""; ; {
 		a, err := send(ctx, method, c.url+path, body, header...)
+		atMost(&c.slowest, a.took)
 		switch {
 		case err != nil:
 			return a, fmt.Errorf("%s %s: %w", method, path, err)

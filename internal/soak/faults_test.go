@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,8 +86,11 @@ func TestFaults(t *testing.T) { // not parallel: it starts a whole system
 	for range rounds {
 		for _, w := range s.wires {
 			for _, f := range faults {
-				if table = append(table, s.suffer(ctx, t, w, f, lasts)); t.Failed() {
-					t.Fatalf("%s, %s: see above; so far:\n%s", w.proxy.Name, f.name, strings.Join(table, "\n"))
+				passed := t.Run(w.proxy.Name+"/"+f.name, func(t *testing.T) {
+					table = append(table, s.suffer(ctx, t, w, f, lasts))
+				})
+				if !passed { // what it left behind would be taken for the next one's fault
+					t.Fatalf("so far:\n%s", strings.Join(table, "\n"))
 				}
 			}
 		}
@@ -100,20 +104,38 @@ func TestFaults(t *testing.T) { // not parallel: it starts a whole system
 
 // faulty is a whole system whose programs reach each other by wires.
 type faulty struct {
+	whole          *testing.T // not one fault's
 	wires          []*wire
 	programs       []*program
 	api, projector string // their URLs
 	crew           *crew
 	readers        followers
+	wanderers      []*wanderer // those of the readers who go and come back during each fault
+}
+
+// wanderer is a reader who can be told to connect again.
+type wanderer struct {
+	*Reader
+
+	leave func()
+}
+
+// wander has half of the readers leave and come back, with the id they came to.
+func (s *faulty) wander(ctx context.Context, t *testing.T) {
+	t.Helper()
+	for _, w := range s.wanderers {
+		w.leave()
+		w.leave = visit(ctx, t, w.Reader)
+	}
 }
 
 func startFaulty(ctx context.Context, t *testing.T) *faulty {
 	t.Helper()
 	direct := startParts(t)
-	s := &faulty{}
+	s := &faulty{whole: t}
 	behind := func(name string) parts {
-		store, reached := wireToStore(t, name+" – store", direct.store)
-		database, at := wireToDatabase(t, name+" – Postgres", direct.database)
+		store, reached := wireToStore(t, name+"–store", direct.store)
+		database, at := wireToDatabase(t, name+"–Postgres", direct.database)
 		s.wires = append(s.wires, store, database)
 		return parts{store: reached, database: at}
 	}
@@ -124,7 +146,13 @@ func startFaulty(ctx context.Context, t *testing.T) *faulty {
 	untilReady(t, projector, s.projector)
 	untilReady(t, api, s.api)
 	s.crew = newCrew(t, s.api, crewSize)
-	s.readers = follow(ctx, t, s.api, s.crew.users())
+	users := s.crew.users()
+	s.readers = follow(ctx, t, s.api, users[:crewSize/2])
+	for _, user := range users[crewSize/2:] {
+		r := &Reader{URL: s.api, User: user, From: "earliest"}
+		s.readers = append(s.readers, r)
+		s.wanderers = append(s.wanderers, &wanderer{r, visit(ctx, t, r)})
+	}
 	return s
 }
 
@@ -147,56 +175,79 @@ func (s *faulty) suffer(ctx context.Context, t *testing.T, w *wire, f fault, las
 		return nil
 	})
 	refused := s.crew.refused.Load() + s.crew.doubted.Load()
+	s.crew.slowest.Store(0)
 	stop := s.question(ctx, t)
 	f.begin(w, ctx, t)
-	<-time.After(lasts)
+	<-time.After(lasts / 2)
+	s.wander(ctx, s.whole)
+	<-time.After(lasts / 2)
 	f.end(w, ctx, t)
 	well := s.recover(ctx, t)
 	slowest, unanswered := stop()
 	rest()
 	s.crew.check(ctx, t, s.readers)
-	return fmt.Sprintf("| %s | %s | %s | %d | %d | %s |", w.proxy.Name, f.name, well,
-		s.crew.refused.Load()+s.crew.doubted.Load()-refused, unanswered, slowest.Round(10*time.Millisecond))
+	return fmt.Sprintf("| %s | %s | %s | %d, %.1f s | %d, %.1f s |", w.proxy.Name, f.name, well,
+		s.crew.refused.Load()+s.crew.doubted.Load()-refused, time.Duration(s.crew.slowest.Load()).Seconds(), unanswered, slowest.Seconds())
 }
 
-const recoveryHead = `| connection | fault | commands in < 1 s | readers level | inboxes level, no lag | commands refused or in doubt | questions refused | slowest question |
-|---|---|---|---|---|---|---|---|`
+const recoveryHead = `| connection | fault | commands | streams | inboxes | commands refused, slowest | questions refused, slowest |
+|---|---|---|---|---|---|---|`
 
-// question asks for somebody's counts again and again, and holds each answer to coming in time; stop says how long the
+// question asks for everybody's counts again and again, and holds each answer to coming in time; stop says how long the
 // slowest took, and how many were refused.
-func (s *faulty) question(ctx context.Context, t *testing.T) (stop func() (slowest time.Duration, refused int)) {
+func (s *faulty) question(ctx context.Context, t *testing.T) (stop func() (slowest time.Duration, refused int64)) {
 	t.Helper()
 	enough := make(chan struct{})
 	var asking sync.WaitGroup
-	var slowest time.Duration
-	var refused int
-	asking.Go(func() {
-		again := time.NewTicker(100 * time.Millisecond)
-		defer again.Stop()
-		for {
-			select {
-			case <-enough:
-				return
-			case <-again.C:
+	var slowest, refused atomic.Int64
+	for _, m := range s.crew.members {
+		asking.Go(func() {
+			for {
+				took, told, err := s.counts(ctx, m.user)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				atMost(&slowest, took)
+				if told {
+					refused.Add(1)
+				}
+				select {
+				case <-enough:
+					return
+				case <-time.After(100 * time.Millisecond):
+				}
 			}
-			a, err := send(ctx, http.MethodGet, s.api+"/v1/users/crew-0/inbox/counts", "")
-			slowest = max(slowest, a.took)
-			switch {
-			case err != nil:
-				t.Errorf("ask for counts: %v", err)
-				return
-			case a.is503("database_unavailable"):
-				refused++
-			case a.status != http.StatusOK:
-				t.Errorf("ask for counts: got %d %s, want them, or to be told that the database is away", a.status, a.text)
-			}
-			if a.took > questionDeadline {
-				t.Errorf("ask for counts: got %d after %s, want it within %s", a.status, a.took, questionDeadline)
-			}
-		}
-	})
-	stop = func() (time.Duration, int) { close(enough); asking.Wait(); return slowest, refused }
-	return stop
+		})
+	}
+	return func() (time.Duration, int64) {
+		close(enough)
+		asking.Wait()
+		return time.Duration(slowest.Load()), refused.Load()
+	}
+}
+
+// counts asks for a user's, and says whether it was told that the database is away.
+func (s *faulty) counts(ctx context.Context, user string) (took time.Duration, away bool, err error) {
+	a, err := send(ctx, http.MethodGet, s.api+"/v1/users/"+user+"/inbox/counts", "")
+	away = a.is503("database_unavailable")
+	switch {
+	case err != nil:
+	case a.status != http.StatusOK && !away:
+		err = fmt.Errorf("got %d %s, want them, or to be told that the database is away", a.status, a.text)
+	case a.took > questionDeadline:
+		err = fmt.Errorf("got %d after %s, want it within %s", a.status, a.took, questionDeadline)
+	}
+	if err != nil {
+		err = fmt.Errorf("ask for the counts of %s: %w", user, err)
+	}
+	return a.took, away, err
+}
+
+// atMost raises what is the most so far.
+func atMost(most *atomic.Int64, d time.Duration) {
+	for so := most.Load(); int64(d) > so && !most.CompareAndSwap(so, int64(d)); so = most.Load() {
+	}
 }
 
 // wellness is how long it took after a fault until all was well.
