@@ -47,7 +47,7 @@ type sample struct {
 // the rule files. It returns when it is ready. Without Prometheus on this machine the test is skipped; in CI it fails.
 func startPrometheus(t *testing.T, jobs map[string][]string, rules ...string) *prometheus {
 	t.Helper()
-	path, err := deploy.Program("prometheus")
+	path, err := deploy.Program(os.Getenv("TIDINGS_PROMETHEUS_BIN"), "prometheus")
 	switch {
 	case err != nil && os.Getenv("CI") == "true":
 		t.Fatal(err)
