@@ -4,14 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -20,7 +15,7 @@ const (
 	// quickly is how long a command takes when all is well.
 	quickly = time.Second
 	// faultFor is how long a fault lasts, and faultForLong with -soak: longer than any deadline, so that every one is met.
-	faultFor     = 3500 * time.Millisecond
+	faultFor     = 3 * time.Second
 	faultForLong = 25 * time.Second
 )
 
@@ -28,44 +23,14 @@ const (
 type fault struct {
 	name       string
 	begin, end func(*wire, context.Context, *testing.T)
+	alerts     bool // somebody must be told
 }
 
 var faults = []fault{
-	{"slow, 300 ms ± 200 each way", (*wire).delay, (*wire).hurry},
-	{"cut", (*wire).cut, (*wire).mend},
-	{"half-open", (*wire).silence, (*wire).hear},
-	{"a slow drip, 3 kB/s", (*wire).drip, (*wire).flow},
-}
-
-// toxics of the library, both ways.
-const (
-	slowly = `{"type":"latency","name":"slow_%[1]s","stream":"%[1]s","attributes":{"latency":300,"jitter":200}}`
-	drops  = `{"type":"slicer","name":"drip_%[1]s","stream":"%[1]s","attributes":{"average_size":32,"size_variation":8,"delay":10000}}`
-)
-
-var bothWays = []string{"upstream", "downstream"}
-
-func (w *wire) delay(_ context.Context, t *testing.T) { w.spoilBoth(t, slowly) }
-func (w *wire) hurry(ctx context.Context, t *testing.T) {
-	w.unspoilBoth(ctx, t, "slow_")
-}
-func (w *wire) drip(_ context.Context, t *testing.T) { w.spoilBoth(t, drops) }
-func (w *wire) flow(ctx context.Context, t *testing.T) {
-	w.unspoilBoth(ctx, t, "drip_")
-}
-
-func (w *wire) spoilBoth(t *testing.T, toxic string) {
-	t.Helper()
-	for _, way := range bothWays {
-		w.spoil(t, fmt.Sprintf(toxic, way))
-	}
-}
-
-func (w *wire) unspoilBoth(ctx context.Context, t *testing.T, prefix string) {
-	t.Helper()
-	for _, way := range bothWays {
-		w.unspoil(ctx, t, prefix+way)
-	}
+	{"slow, 300 ms ± 200 each way", (*wire).delay, (*wire).hurry, false},
+	{"cut", (*wire).cut, (*wire).mend, true},
+	{"half-open", (*wire).silence, (*wire).hear, true},
+	{"a slow drip, 3 kB/s", (*wire).drip, (*wire).flow, false},
 }
 
 // TestFaults lets each connection between two programs be slow, cut, half-open and a drip, one after the other, while a
@@ -96,7 +61,7 @@ func TestFaults(t *testing.T) { // not parallel: it starts a whole system
 		}
 	}
 	t.Logf("the crew had %d commands done, %d refused, %d in doubt", s.crew.done.Load(), s.crew.refused.Load(), s.crew.doubted.Load())
-	t.Logf("each fault lasted %s; until all was well after its end:\n%s\n%s", lasts, recoveryHead, strings.Join(table, "\n"))
+	t.Logf("until all was well after the fault's end:\n%s\n%s", recoveryHead, strings.Join(table, "\n"))
 	for _, p := range s.programs {
 		p.stop(t)
 	}
@@ -105,7 +70,8 @@ func TestFaults(t *testing.T) { // not parallel: it starts a whole system
 // faulty is a whole system whose programs reach each other by wires.
 type faulty struct {
 	whole          *testing.T // not one fault's
-	wires          []*wire
+	wires          []*alarmed
+	watch          *prometheus // nil: there is none on this machine
 	programs       []*program
 	api, projector string // their URLs
 	crew           *crew
@@ -133,19 +99,29 @@ func startFaulty(ctx context.Context, t *testing.T) *faulty {
 	t.Helper()
 	direct := startParts(t)
 	s := &faulty{whole: t}
-	behind := func(name string) parts {
+	behind := func(name string, alerts ...string) (p *program, url string) {
 		store, reached := wireToStore(t, name+"–store", direct.store)
 		database, at := wireToDatabase(t, name+"–Postgres", direct.database)
-		s.wires = append(s.wires, store, database)
-		return parts{store: reached, database: at}
+		p, url = parts{store: reached, database: at}.program(t, name)
+		s.programs = append(s.programs, p)
+		instance := strings.TrimPrefix(url, "http://")
+		s.wires = append(s.wires,
+			&alarmed{store, []alarm{{"TidingsStoreAway", instance}}},
+			&alarmed{database, []alarm{{"TidingsPostgresAway", instance}}})
+		for _, alert := range alerts { // no process's own
+			last := s.wires[len(s.wires)-1]
+			last.alarms = append(last.alarms, alarm{alert, ""})
+		}
+		return p, url
 	}
-	api, projector := (*program)(nil), (*program)(nil)
-	projector, s.projector = behind("projector").program(t, "projector")
-	api, s.api = behind("api").program(t, "api")
-	s.programs = []*program{api, projector}
+	projector, address := behind("projector", "TidingsNobodyProjects")
+	s.projector = address
+	api, address := behind("api")
+	s.api = address
 	untilReady(t, projector, s.projector)
 	untilReady(t, api, s.api)
 	s.crew = newCrew(t, s.api, crewSize)
+	s.watch = watchFor(t, s.api, s.projector)
 	users := s.crew.users()
 	s.readers = follow(ctx, t, s.api, users[:crewSize/2])
 	for _, user := range users[crewSize/2:] {
@@ -164,8 +140,9 @@ func wireToStore(t *testing.T, name, store string) (*wire, string) {
 }
 
 // suffer goes through one fault, and returns the table's line.
-func (s *faulty) suffer(ctx context.Context, t *testing.T, w *wire, f fault, lasts time.Duration) string {
+func (s *faulty) suffer(ctx context.Context, t *testing.T, w *alarmed, f fault, lasts time.Duration) string {
 	t.Helper()
+	s.silent(ctx, t, w)
 	rest := s.crew.work(ctx, t)
 	before := s.crew.done.Load()
 	eventually(ctx, t, recoveryLimit, "the crew works", func() error {
@@ -177,165 +154,25 @@ func (s *faulty) suffer(ctx context.Context, t *testing.T, w *wire, f fault, las
 	refused := s.crew.refused.Load() + s.crew.doubted.Load()
 	s.crew.slowest.Store(0)
 	stop := s.question(ctx, t)
-	f.begin(w, ctx, t)
+	began := time.Now()
+	f.begin(w.wire, ctx, t)
 	<-time.After(lasts / 2)
 	s.wander(ctx, s.whole)
 	<-time.After(lasts / 2)
-	f.end(w, ctx, t)
+	told := "–"
+	if f.alerts {
+		told = s.alarm(ctx, t, w, began)
+	}
+	lasted := time.Since(began)
+	f.end(w.wire, ctx, t)
 	well := s.recover(ctx, t)
 	slowest, unanswered := stop()
 	rest()
 	s.crew.check(ctx, t, s.readers)
-	return fmt.Sprintf("| %s | %s | %s | %d, %.1f s | %d, %.1f s |", w.proxy.Name, f.name, well,
-		s.crew.refused.Load()+s.crew.doubted.Load()-refused, time.Duration(s.crew.slowest.Load()).Seconds(), unanswered, slowest.Seconds())
+	s.silent(ctx, t, w)
+	return fmt.Sprintf("| %s | %s, %.1f s | %s | %d, %.1f s | %d, %.1f s | %s |", w.proxy.Name, f.name, lasted.Seconds(), well,
+		s.crew.refused.Load()+s.crew.doubted.Load()-refused, time.Duration(s.crew.slowest.Load()).Seconds(), unanswered, slowest.Seconds(), told)
 }
 
-const recoveryHead = `| connection | fault | commands | streams | inboxes | commands refused, slowest | questions refused, slowest |
-|---|---|---|---|---|---|---|`
-
-// question asks for everybody's counts again and again, and holds each answer to coming in time; stop says how long the
-// slowest took, and how many were refused.
-func (s *faulty) question(ctx context.Context, t *testing.T) (stop func() (slowest time.Duration, refused int64)) {
-	t.Helper()
-	enough := make(chan struct{})
-	var asking sync.WaitGroup
-	var slowest, refused atomic.Int64
-	for _, m := range s.crew.members {
-		asking.Go(func() {
-			for {
-				took, told, err := s.counts(ctx, m.user)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				atMost(&slowest, took)
-				if told {
-					refused.Add(1)
-				}
-				select {
-				case <-enough:
-					return
-				case <-time.After(100 * time.Millisecond):
-				}
-			}
-		})
-	}
-	return func() (time.Duration, int64) {
-		close(enough)
-		asking.Wait()
-		return time.Duration(slowest.Load()), refused.Load()
-	}
-}
-
-// counts asks for a user's, and says whether it was told that the database is away.
-func (s *faulty) counts(ctx context.Context, user string) (took time.Duration, away bool, err error) {
-	a, err := send(ctx, http.MethodGet, s.api+"/v1/users/"+user+"/inbox/counts", "")
-	away = a.is503("database_unavailable")
-	switch {
-	case err != nil:
-	case a.status != http.StatusOK && !away:
-		err = fmt.Errorf("got %d %s, want them, or to be told that the database is away", a.status, a.text)
-	case a.took > questionDeadline:
-		err = fmt.Errorf("got %d after %s, want it within %s", a.status, a.took, questionDeadline)
-	}
-	if err != nil {
-		err = fmt.Errorf("ask for the counts of %s: %w", user, err)
-	}
-	return a.took, away, err
-}
-
-// atMost raises what is the most so far.
-func atMost(most *atomic.Int64, d time.Duration) {
-	for so := most.Load(); int64(d) > so && !most.CompareAndSwap(so, int64(d)); so = most.Load() {
-	}
-}
-
-// wellness is how long it took after a fault until all was well.
-type wellness struct{ commands, readers, inboxes time.Duration }
-
-func (w wellness) String() string {
-	return fmt.Sprintf("%.1f s | %.1f s | %.1f s", w.commands.Seconds(), w.readers.Seconds(), w.inboxes.Seconds())
-}
-
-// recover waits until commands are done quickly, readers have what was published after the fault, and inboxes too.
-func (s *faulty) recover(ctx context.Context, t *testing.T) (w wellness) {
-	t.Helper()
-	began := time.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, recoveryLimit, fmt.Errorf("not well %s after the fault", recoveryLimit))
-	defer cancel()
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		err := repeatedly(ctx, func() error {
-			a, err := send(ctx, http.MethodPut, s.api+"/v1/users/guest/subscriptions/quiet", "")
-			if err == nil && (a.status >= http.StatusMultipleChoices || a.took > quickly) {
-				err = fmt.Errorf("a command: got %d after %s: %s", a.status, a.took, a.text)
-			}
-			return err
-		})
-		w.commands = time.Since(began)
-		return err
-	})
-	beacon, err := s.beacon(ctx)
-	if err != nil {
-		t.Fatalf("publish after the fault: %v", err)
-	}
-	group.Go(func() error {
-		for _, r := range s.readers {
-			if err := r.Received(ctx, beacon.ID); err != nil {
-				return err
-			}
-		}
-		w.readers = time.Since(began)
-		return nil
-	})
-	group.Go(func() error {
-		err := repeatedly(ctx, func() error {
-			a, err := send(ctx, http.MethodGet, s.api+"/v1/users/crew-0/inbox?limit=1&wait_for="+beacon.Position, "")
-			if err == nil && (a.status != http.StatusOK || a.took > quickly) {
-				err = fmt.Errorf("an inbox: got %d after %s: %s", a.status, a.took, a.text)
-			}
-			if err == nil {
-				err = projecting(ctx, s.projector)
-			}
-			return err
-		})
-		w.inboxes = time.Since(began)
-		return err
-	})
-	if err := group.Wait(); err != nil {
-		t.Fatalf("not well after %s: %v", time.Since(began).Round(time.Millisecond), err)
-	}
-	return w
-}
-
-// beacon is a publish to everybody, by the first of the crew's hand.
-func (s *faulty) beacon(ctx context.Context) (published, error) {
-	to := make([]string, len(s.crew.members))
-	for i, m := range s.crew.members {
-		to[i] = `"user:` + m.user + `"`
-	}
-	key := fmt.Sprintf("beacon-%d", len(s.crew.beacons))
-	a, err := s.crew.insist(ctx, http.MethodPost, "/v1/notifications",
-		`{"to":[`+strings.Join(to, ",")+`],"title":"`+key+`"}`, "Idempotency-Key", key)
-	if err == nil {
-		s.crew.beacons = append(s.crew.beacons, a.published)
-	}
-	return a.published, err
-}
-
-// repeatedly asks until the answer is nil, or ctx ends: then the error says why.
-func repeatedly(ctx context.Context, ask func() error) error {
-	again := time.NewTicker(50 * time.Millisecond)
-	defer again.Stop()
-	for {
-		err := ask()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
-		}
-	}
-}
+const recoveryHead = `| connection | fault | commands | streams | inboxes | commands refused, slowest | questions refused, slowest | alerts, after |
+|---|---|---|---|---|---|---|---|`
