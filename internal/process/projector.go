@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tidings-io/tidings/internal/httpapi"
@@ -26,12 +27,13 @@ type Projector struct {
 	SelfCheckEvery time.Duration
 	Logger         *slog.Logger
 	Registry       *prometheus.Registry
+	Tracer         trace.Tracer // nil: nothing is traced
 }
 
 func (p Projector) versions() *projections.Versions {
 	return &projections.Versions{
 		DatabaseURL: p.DatabaseURL, Source: p.Store, Orders: p.Store, StoreID: p.Store.Name, StoreLimit: p.StoreLimit,
-		Retention: p.Retention, BatchDelay: projections.DefaultBatchDelay, Logger: p.Logger, Metrics: projections.NewMetrics(p.Registry),
+		Retention: p.Retention, BatchDelay: projections.DefaultBatchDelay, Logger: p.Logger, Metrics: projections.NewMetrics(p.Registry), Tracer: p.Tracer,
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidings-io/tidings/internal/events"
 )
@@ -52,6 +53,9 @@ type Inbox struct {
 	BatchDelay time.Duration
 	Logger     *slog.Logger // nil logs nothing
 	Metrics    *Metrics     // nil counts for nobody
+	// Tracer makes a span of each event whose trace is kept, from the beginning of its
+	// batch to the commit; nil traces nothing.
+	Tracer trace.Tracer
 
 	// What Versions gives the inbox of one version; the zero values are for an inbox
 	// that stands alone.

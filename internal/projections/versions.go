@@ -11,6 +11,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidings-io/tidings/internal/events"
 )
@@ -32,6 +33,7 @@ type Versions struct {
 	Retention
 	Logger  *slog.Logger // nil logs nothing
 	Metrics *Metrics     // nil counts for nobody
+	Tracer  trace.Tracer // nil traces nothing; see Inbox
 
 	transform map[int]func(events.Recorded) events.Recorded // a test's change of one version's rules
 	reach     func(phase string)                            // tells a test where the leader is; nil: nobody
@@ -111,7 +113,7 @@ func (v *Versions) inbox(schema string) *Inbox {
 	return &Inbox{
 		DatabaseURL: v.DatabaseURL, Source: v.Source, StoreID: v.StoreID, StoreLimit: v.StoreLimit,
 		BatchEvents: v.BatchEvents, BatchBytes: v.BatchBytes, BatchDelay: v.BatchDelay,
-		Retention: v.Retention, Logger: v.Logger, Metrics: v.metrics.ofVersion(), schema: schema,
+		Retention: v.Retention, Logger: v.Logger, Metrics: v.metrics.ofVersion(), Tracer: v.Tracer, schema: schema,
 	}
 }
 
