@@ -24,7 +24,7 @@ func (c *calm) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) e
 	case err != nil && c.lost == 0:
 		c.logger.WarnContext(ctx, "traces cannot be exported: they are let go until the collector takes them", "error", err)
 	case err == nil && c.lost > 0:
-		c.logger.InfoContext(ctx, "traces are exported again", "spans_lost", c.lost)
+		c.logger.InfoContext(ctx, "traces are exported again", "lost", c.lost)
 	}
 	if err != nil {
 		c.lost += len(spans)
