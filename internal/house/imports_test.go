@@ -167,6 +167,24 @@ var bans = []ban{
 		reason: "as golang-jwt: one package says which keys of a set count",
 	},
 	{
+		path: "go.opentelemetry.io/otel/sdk", only: []string{"internal/tracing"}, tests: true,
+		reason: "one package decides how spans are sampled, kept and sent; everybody else takes a tracer",
+	},
+	{
+		path: "go.opentelemetry.io/otel/exporters", only: []string{"internal/tracing"},
+		reason: "as the SDK",
+	},
+	{
+		path: "go.opentelemetry.io/otel", only: []string{
+			"internal/tracing", "internal/httpapi", "internal/live", "internal/projections", "internal/eventstore/esdb", "internal/process",
+		}, tests: true,
+		reason: "events and commands are pure, and a trace is theirs as text in the metadata; spans are made where a process waits for another",
+	},
+	{
+		path: "github.com/exaring/otelpgx", only: []string{"internal/process"},
+		reason: "the pool is made there",
+	},
+	{
 		path: "testing", only: []string{"internal/eventstore/storetest"}, tests: true,
 		reason: "products do not carry the test framework",
 	},
