@@ -54,7 +54,7 @@ func newInstance(t *testing.T, random *rand.Rand) *instance {
 		t.Fatal(err)
 	}
 	var err error
-	i.handler, err = httpapi.New(httpapi.Config{Store: i.store, Log: i.store, Reads: noReads{}, Hub: &live.Hub{}})
+	i.handler, err = httpapi.New(httpapi.Config{Store: i.store, Log: i.store, Reads: noReads{}, Hub: &live.Hub{}, Stream: httpapi.StreamOptions{Retry: time.Millisecond}})
 	if err != nil {
 		t.Fatal(err)
 	}
