@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -70,22 +71,27 @@ func TestFollowingMissesNothingAndRepeatsNothing(t *testing.T) {
 				log.Pick.Category = "notification"
 			}
 			var got []uint64
-			growing := 60
-			for e, err := range log.Follow(t.Context(), "0") {
-				if err != nil {
-					t.Fatal(err)
+			came := make(chan struct{}, 1)
+			following := make(chan error, 1)
+			go func() {
+				following <- followToTheLast(t.Context(), log, func(position uint64) {
+					got = append(got, position)
+					select {
+					case came <- struct{}{}:
+					default:
+					}
+				})
+			}()
+			for range 60 { // as events come, or without any that the pick means
+				h.run(1)
+				select {
+				case <-came:
+				case <-time.After(5 * time.Millisecond):
 				}
-				got = append(got, e.Position)
-				for ; growing > 0 && random.IntN(3) > 0; growing-- {
-					h.run(1)
-				}
-				if growing == 0 {
-					h.on.ask(t, http.MethodPost, "/v1/notifications", map[string]any{"to": []string{"user:ann"}, "title": "the last"})
-					growing = -1
-				}
-				if strings.Contains(string(e.Text), `"the last"`) {
-					break
-				}
+			}
+			on.ask(t, http.MethodPost, "/v1/notifications", map[string]any{"to": []string{"user:ann"}, "title": theLast})
+			if err := <-following; err != nil {
+				t.Fatal(err)
 			}
 			var want []uint64
 			for stored, err := range on.store.ReadAll(t.Context(), 0, events.Filter{Category: log.Pick.Category}) {
@@ -99,6 +105,22 @@ func TestFollowingMissesNothingAndRepeatsNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+const theLast = "the last of all"
+
+// followToTheLast tells of each event, up to the last.
+func followToTheLast(ctx context.Context, log *Log, tell func(position uint64)) error {
+	for e, err := range log.Follow(ctx, "0") {
+		if err != nil {
+			return err
+		}
+		tell(e.Position)
+		if strings.Contains(string(e.Text), theLast) {
+			return nil
+		}
+	}
+	return errors.New("it ended before the last event")
 }
 
 // script answers each request with the next of some streams, and remembers what was asked.
