@@ -64,6 +64,8 @@ var sees = map[string][]string{
 	"internal/house":  {},
 	"web":             {},
 	"deploy":          {},
+	// It writes what deploy reads.
+	"deploy/boards": {"deploy"},
 }
 
 // putsTogether are the packages that may see everything of ours: they make programs of the parts.
