@@ -8,6 +8,8 @@ import (
 	"github.com/tidings-io/tidings/internal/process"
 )
 
+//go:generate go test -count=1 -run ^TestSettingsAreWrittenDown$ . -update
+
 type cli struct {
 	ConfigFile process.ConfigFlag `name:"config" help:"JSON file of settings, by the flags' names without --; flags and environment win. tidings config check judges one." placeholder:"FILE"`
 
