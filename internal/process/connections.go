@@ -79,7 +79,8 @@ func (s *Store) Name(ctx context.Context) (uuid.UUID, error) {
 	if name := s.name.Load(); name != nil {
 		return *name, nil
 	}
-	md := events.Metadata{CommandID: uuid.New(), Attempt: uuid.New(), Actor: "tidings"}
+	id := uuid.New()
+	md := events.Metadata{CommandID: id, Attempt: uuid.New(), CorrelationID: id.String(), CausationID: id.String(), Actor: "tidings"}
 	receipt, err := commands.Handle(ctx, s.Store, md, commands.NameStore{ID: uuid.New()})
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("identify the event store: %w", err)
