@@ -258,6 +258,26 @@ func TestWhatConcernsAUserOrATopic(t *testing.T) {
 	}
 }
 
+// TestWhatIsHardToFind: names that JSON escapes, and streams whose category is their name.
+func TestWhatIsHardToFind(t *testing.T) {
+	t.Parallel()
+	for _, query := range []string{"correlation_id=a%22%3C%5Cb", "category=store", "stream=store", "category=store&type=StoreNamed"} {
+		t.Run(query, func(t *testing.T) {
+			t.Parallel()
+			inAuditWorld(t, nil, func(w *auditWorld) {
+				w.recordAt(events.StoreNamed{StoreID: uuid.New()}, events.Metadata{Attempt: uuid.New(), CorrelationID: `a"<\b`})
+				w.recordAt(described("a"), events.Metadata{Attempt: uuid.New(), CorrelationID: "b"})
+				if n := len(w.export(query)); n != 1 {
+					t.Errorf("the export has %d events, want 1", n)
+				}
+				if got, want := strings.TrimSpace(short(w.open("after=0&"+query, "").read())), "connected 0\nevent 1"; got != want {
+					t.Errorf("the stream: got %q, want %q", got, want)
+				}
+			})
+		})
+	}
+}
+
 // TestARangeFromATimeDoesNotReadTheYearsBefore.
 func TestARangeFromATimeDoesNotReadTheYearsBefore(t *testing.T) {
 	t.Parallel()
