@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tidings-io/tidings/internal/access"
@@ -16,8 +17,10 @@ import (
 type needs struct {
 	anybody bool           // no credential is asked for
 	scopes  []access.Scope // any of these; an admin has all
-	own     bool           // the user that the path names is whoever asks, or an admin asks
-	topic   bool           // the topic that the path names is among theirs
+	// own: the user that the path names is whoever asks, or an admin asks, or somebody who
+	// may audit where that is among the scopes.
+	own   bool
+	topic bool // the topic that the path names is among theirs
 	// everyTopic keeps those out whose topics are limited.
 	everyTopic bool
 }
@@ -153,8 +156,12 @@ func (a *api) authorize(r *http.Request, n needs) error {
 	}
 	if n.own {
 		var f fields
-		if user := f.user(r); !i.Is(user) {
+		switch user := f.user(r); {
+		case i.Is(user):
+		case !n.audits(i):
 			return notTheirs()
+		case f.err() == nil: // what is no user, the endpoint refuses
+			a.looked(r, lookInbox, user)
 		}
 	}
 	if n.everyTopic && i.Topics != nil {
@@ -167,6 +174,11 @@ func (a *api) authorize(r *http.Request, n needs) error {
 		}
 	}
 	return nil
+}
+
+// audits says whether somebody may use a route because they may audit.
+func (n needs) audits(i *access.Identity) bool {
+	return slices.Contains(n.scopes, access.Audit) && i.Has(access.Audit)
 }
 
 func (n needs) scope(i *access.Identity) error {
