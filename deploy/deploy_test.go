@@ -168,7 +168,7 @@ func TestComposeFilesDifferInTheStoreOnly(t *testing.T) {
 	delete(full.Services, "store")
 	for _, c := range []compose{embedded, full} { // what is scraped differs with the store
 		for i, mount := range c.Services["prometheus"].Volumes {
-			c.Services["prometheus"].Volumes[i] = strings.Replace(mount, "./prometheus.eventstore.yml:", "./prometheus.yml:", 1)
+			c.Services["prometheus"].Volumes[i] = strings.Replace(mount, "./prometheus/prometheus.eventstore.yml:", "./prometheus/prometheus.yml:", 1)
 		}
 	}
 	if diff := cmp.Diff(embedded.Services, full.Services); diff != "" {
@@ -330,7 +330,7 @@ func TestGrafanaFindsPrometheusAndTheBoard(t *testing.T) {
 	if len(sources.Datasources) != 1 || sources.Datasources[0].UID != boardSource || sources.Datasources[0].URL != "http://prometheus:9090" {
 		t.Errorf("data sources: got %+v, want the compose service prometheus as %s", sources.Datasources, boardSource)
 	}
-	for _, file := range []string{"prometheus.yml", "prometheus.eventstore.yml"} {
+	for _, file := range []string{"prometheus/prometheus.yml", "prometheus/prometheus.eventstore.yml"} {
 		scrape := readYAML[prometheusConfig](t, file).Global.ScrapeInterval
 		if got := sources.Datasources[0].JSONData.TimeInterval; got != scrape {
 			t.Errorf("Grafana believes that Prometheus scrapes every %v, %s says every %v", got, file, scrape)

@@ -19,6 +19,7 @@ import (
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/limits"
 	"github.com/tidings-io/tidings/internal/live"
+	"github.com/tidings-io/tidings/internal/pulse"
 	"github.com/tidings-io/tidings/internal/queries"
 )
 
@@ -27,6 +28,11 @@ type Log interface {
 	// ReadAll yields what the filter picks after a position, oldest first, up to the
 	// head at the time of the call. An error is the last thing it yields.
 	ReadAll(ctx context.Context, after events.Position, f events.Filter) iter.Seq2[events.Stored, error]
+	// Subscribe yields everything after a position and then what is appended, in order,
+	// each event once, until ctx ends; the error is the last thing it yields.
+	Subscribe(ctx context.Context, after events.Position) iter.Seq2[events.Message, error]
+	// SubscribeTo is Subscribe for the streams of some categories, which the store picks.
+	SubscribeTo(ctx context.Context, after events.Position, categories ...string) iter.Seq2[events.Message, error]
 	// Head is the position of the log's last event.
 	Head(ctx context.Context) (events.Position, error)
 }
@@ -44,6 +50,9 @@ type Reads interface {
 	Topic(ctx context.Context, name events.Topic, demands ...queries.AtLeast) (queries.Topic, error)
 	Subscribers(ctx context.Context, topic events.Topic, limit int, cursor string, demands ...queries.AtLeast) (queries.Page[queries.Subscriber], error)
 	Explain(ctx context.Context, id uuid.UUID, user events.User) (queries.Explanation, error)
+	// Before is a position up to which everything was recorded before a time: the last
+	// that the tables know of.
+	Before(ctx context.Context, at time.Time) (events.Position, error)
 	Preferences(ctx context.Context, user events.User, demands ...queries.AtLeast) (queries.Preferences, error)
 	Notification(ctx context.Context, id uuid.UUID, demands ...queries.AtLeast) (queries.Notification, error)
 }
@@ -61,6 +70,8 @@ type Config struct {
 	Console http.Handler
 	// Ready are the dependencies that /readyz asks.
 	Ready []Check
+	// Loops are those that must move for the process to be live; nil: none.
+	Loops *pulse.Loops
 	// Access says who sends a request; nil: everybody is "dev" and may do everything.
 	Access *access.Authority
 	// Limits bound what each key, user and address may ask for; nil: nothing does.
@@ -122,10 +133,12 @@ type api struct {
 	queryToken bool
 	refusals   refusals
 	limits     *limits.Limiter
-	// dependencies are what /readyz asks.
+	// dependencies are what /readyz asks, loops what /livez looks at.
 	dependencies *dependencies
+	loops        *pulse.Loops
 	looks        *gate // requests that read much
 	exports      *gate // whole ranges of the log
+	follows      *gate // streams of the log
 }
 
 func newAPI(c Config) (*api, error) {
@@ -137,11 +150,11 @@ func newAPI(c Config) (*api, error) {
 		gatherer: c.Gatherer, maxBodyBytes: c.MaxBodyBytes, maxBatchBytes: c.MaxBatchBytes,
 		bodyTimeout: c.BodyTimeout, writeTimeout: c.WriteTimeout, proxies: c.TrustedProxies, hosts: newHosts(c.Hosts),
 	}
-	looksEach, exportsEach := maxLooksEach, maxExportsEach
+	looksEach, exportsEach, followsEach := maxLooksEach, maxExportsEach, maxFollowsEach
 	if c.Access == nil { // everybody is one subject
-		looksEach, exportsEach = maxLooks, maxExports
+		looksEach, exportsEach, followsEach = maxLooks, maxExports, maxFollows
 	}
-	a.looks, a.exports = newGate(maxLooks, looksEach), newGate(maxExports, exportsEach)
+	a.looks, a.exports, a.follows = newGate(maxLooks, looksEach), newGate(maxExports, exportsEach), newGate(maxFollows, followsEach)
 	var err error
 	if a.sites, err = newSites(c.Origins); err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
@@ -153,6 +166,7 @@ func newAPI(c Config) (*api, error) {
 		a.logger = slog.New(slog.DiscardHandler)
 	}
 	a.refusals.logger = a.logger
+	a.loops = c.Loops
 	a.dependencies = newDependencies(c.Ready, c.Access != nil, a.logger)
 	if a.gatherer == nil {
 		a.gatherer = prometheus.DefaultGatherer

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/inbox"
+	"github.com/tidings-io/tidings/internal/pulse"
 )
 
 // Source is the log as the hub reads it.
@@ -80,6 +81,7 @@ type Hub struct {
 	Limits  Limits
 	Logger  *slog.Logger // nil: silent
 	Metrics *Metrics     // nil: counted for nobody
+	Loops   *pulse.Loops // hears of the hub's loop and of its lock; nil: nobody does
 	// Tracer makes a span of each event that concerns inboxes and whose trace is kept,
 	// however many readers are told of it; nil: nothing is traced.
 	Tracer trace.Tracer
@@ -87,6 +89,7 @@ type Hub struct {
 	once      sync.Once
 	histories chan struct{} // a token each for a question to the read model
 	logs      chan struct{} // a token each for a follower reading the log
+	pulse     *pulse.Pulse  // of Run
 
 	mu       sync.Mutex
 	running  bool
@@ -107,6 +110,9 @@ type Hub struct {
 // run again.
 func (h *Hub) Run(ctx context.Context) error {
 	h.init()
+	h.pulse = h.Loops.Begin(loopName)
+	defer h.Loops.End(loopName, h.pulse)
+	defer h.watchLock()()
 	start, err := h.start(ctx)
 	if err != nil {
 		return nil // only the end of ctx ends the search for a start
@@ -231,13 +237,16 @@ func (h *Hub) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer h.pulse.Rest()
 	for msg, err := range h.Source.Subscribe(ctx, h.Position()) {
 		if err != nil {
 			return fmt.Errorf("subscribe to the log: %w", err)
 		}
+		h.pulse.Beat()
 		if err := h.see(msg, skips); err != nil {
 			return err
 		}
+		h.pulse.Rest() // for as long as nothing comes
 	}
 	return errors.New("the store ended it")
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tidings-io/tidings/internal/httpapi"
 	"github.com/tidings-io/tidings/internal/projections"
+	"github.com/tidings-io/tidings/internal/pulse"
 )
 
 // APICommand is the program api.
@@ -76,7 +77,7 @@ func (c *APICommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	api := API{Connections: connections, Edge: edge, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry, Tracer: traces.Tracer()}
+	api := API{Connections: connections, Edge: edge, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops), Tracer: traces.Tracer()}
 	if c.MonitorListen != "" {
 		if api.Monitor, err = listen(ctx, "--monitor-listen", c.MonitorListen); err != nil {
 			return errors.Join(err, listener.Close())
@@ -173,7 +174,7 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 	projector := Projector{
 		Store: connections.Store, DatabaseURL: c.DatabaseURL, StoreLimit: c.FanoutStoreLimit,
 		Retention: c.retention(), Pool: connections.Pool, SelfCheckEvery: c.SelfCheckEvery,
-		Logger: c.Logger(), Registry: registry, Tracer: traces.Tracer(),
+		Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops), Tracer: traces.Tracer(),
 	}
 	ready(c.scheme(), listener)
 	return served(ctx, projector.Run(ctx, listener))

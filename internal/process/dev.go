@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tidings-io/tidings/internal/projections"
+	"github.com/tidings-io/tidings/internal/pulse"
 	"github.com/tidings-io/tidings/internal/tracing"
 )
 
@@ -68,9 +69,10 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 		return errors.Join(err, listener.Close())
 	}
 	defer connections.Close()
+	loops := new(pulse.Loops)
 	projector := Projector{
 		Store: connections.Store, DatabaseURL: databaseURL, StoreLimit: d.StoreLimit, Retention: d.Retention,
-		Pool: connections.Pool, SelfCheckEvery: d.SelfCheckEvery, Logger: d.Logger, Registry: d.Registry, Tracer: d.Traces.Tracer(),
+		Pool: connections.Pool, SelfCheckEvery: d.SelfCheckEvery, Logger: d.Logger, Registry: d.Registry, Loops: loops, Tracer: d.Traces.Tracer(),
 	}
 	inbox := projector.versions()
 	control, err := d.Access.open(connections.Store, d.Logger, d.Registry)
@@ -88,7 +90,7 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 		if !until(ctx, func() error { return settled(inbox) }) {
 			return listener.Close()
 		}
-		return API{Connections: connections, Edge: d.Edge, Access: control, Limits: limiter, Logger: d.Logger, Registry: d.Registry, Tracer: d.Traces.Tracer()}.Run(ctx, listener, func() {
+		return API{Connections: connections, Edge: d.Edge, Access: control, Limits: limiter, Logger: d.Logger, Registry: d.Registry, Loops: loops, Tracer: d.Traces.Tracer()}.Run(ctx, listener, func() {
 			if until(ctx, func() error { return begun(inbox) }) {
 				ready()
 			}

@@ -14,8 +14,12 @@ import (
 // resume finds the checkpoint, or begins one, and judges whether it belongs to
 // this log.
 func (p *Inbox) resume(ctx context.Context, w *writer) error {
-	store, head, err := p.askStore(ctx)
-	if err != nil {
+	var store uuid.UUID
+	var head events.Position
+	if err := whileAlive(ctx, w.conn, func(ctx context.Context) (err error) {
+		store, head, err = p.askStore(ctx)
+		return err
+	}); err != nil {
 		return err
 	}
 	if err := exec(ctx, w.conn, sqlCheckpointBegin, inboxName, store); err != nil {

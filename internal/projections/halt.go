@@ -31,8 +31,8 @@ func (p *Inbox) halt(ctx context.Context, conn *pgx.Conn, why *unappliable) erro
 			continue
 		}
 		asked = time.Now()
-		if err := exec(ctx, conn, "select"); err != nil {
-			return fmt.Errorf("see whether Postgres is there: %w", err)
+		if err := alive(ctx, conn); err != nil {
+			return err
 		}
 	}
 	return ctx.Err()

@@ -2,7 +2,6 @@ package projections
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/tidings-io/tidings/internal/events"
@@ -84,8 +83,8 @@ func (p *Inbox) sit(ctx context.Context, w *writer, changed <-chan struct{}) err
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := exec(ctx, w.conn, "select"); err != nil {
-			return fmt.Errorf("see whether Postgres is there: %w", err)
+		if err := alive(ctx, w.conn); err != nil {
+			return err
 		}
 	}
 }

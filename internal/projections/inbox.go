@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/pulse"
 )
 
 // inboxName is the projection's name in the table projections and in metrics.
@@ -53,6 +54,7 @@ type Inbox struct {
 	BatchDelay time.Duration
 	Logger     *slog.Logger // nil logs nothing
 	Metrics    *Metrics     // nil counts for nobody
+	Loops      *pulse.Loops // hears of the loop that folds; nil: nobody does
 	// Tracer makes a span of each event whose trace is kept, from the beginning of its
 	// batch to the commit; nil traces nothing.
 	Tracer trace.Tracer
@@ -68,6 +70,7 @@ type Inbox struct {
 
 	metrics *Metrics
 	logger  *slog.Logger
+	pulse   *pulse.Pulse // of Run
 	lag     lag
 	folded  atomic.Int64 // events, since the process began
 
@@ -77,7 +80,7 @@ type Inbox struct {
 
 const (
 	retryFirst = 100 * time.Millisecond
-	retryMost  = 5 * time.Second
+	retryMost  = 2 * time.Second // nobody projects meanwhile
 	// steadyAfter is how long a session lives to count as a success.
 	steadyAfter = 10 * time.Second
 )
@@ -88,10 +91,14 @@ const (
 // is not of this log, it halts: Status and metrics say so and nothing more is
 // applied until the next Run. An error means that the fields are not usable.
 func (p *Inbox) Run(ctx context.Context) error {
+	name := foldName(p.schema)
+	p.pulse = p.Loops.Begin(name)
+	defer p.Loops.End(name, p.pulse)
 	config, err := p.prepare()
 	if err != nil {
 		return err
 	}
+	config.DialFunc = pulse.Dial(p.pulse, config.DialFunc)
 	p.enter(StateStarting, "")
 	defer p.enter(StateStopped, "")
 	var watch sync.WaitGroup
@@ -105,6 +112,7 @@ func (p *Inbox) Run(ctx context.Context) error {
 	for {
 		began := time.Now()
 		err := p.session(ctx, config)
+		p.pulse.Rest()
 		if ctx.Err() != nil {
 			return nil // a session cut short by our own end is no fault
 		}

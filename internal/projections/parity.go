@@ -164,6 +164,7 @@ func (p *pairing) dial(ctx context.Context, schema string) (*pgx.Conn, error) {
 		return nil, err
 	}
 	config.RuntimeParams["application_name"] = "tidings parity"
+	delete(config.RuntimeParams, "idle_session_timeout")                  // it holds nothing that another waits for
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = "10min" // one waits for the other
 	return connect(ctx, config)
 }

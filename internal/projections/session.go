@@ -25,14 +25,16 @@ const (
 // it. Lock and rows go through the same one, so a runner that has lost its lock
 // cannot write.
 func (p *Inbox) session(ctx context.Context, config *pgx.ConnConfig) error {
-	if err := migrate(ctx, p.DatabaseURL, p.schema, inboxTables); err != nil {
-		return err
-	}
 	conn, err := connect(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer disconnect(ctx, conn)
+	if err := whileAlive(ctx, conn, func(ctx context.Context) error {
+		return migrate(ctx, p.DatabaseURL, p.schema, inboxTables)
+	}); err != nil {
+		return err
+	}
 	if err := p.awaitLock(ctx, conn); err != nil {
 		return err
 	}
@@ -53,6 +55,7 @@ func (p *Inbox) session(ctx context.Context, config *pgx.ConnConfig) error {
 // awaitLock stands by until this is the one runner.
 func (p *Inbox) awaitLock(ctx context.Context, conn *pgx.Conn) error {
 	for {
+		p.pulse.Beat()
 		var mine bool
 		if err := one(ctx, conn, sqlLockTry, []any{inboxName}, &mine); err != nil {
 			return fmt.Errorf("ask for the projector's lock: %w", err)
@@ -75,6 +78,8 @@ func (p *Inbox) follow(ctx context.Context, w *writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	feed := newFeed(p.BatchEvents, p.BatchBytes)
 	feed.skips, feed.transform = p.skips, p.transform
+	feed.pulse = p.Loops.Begin(readName(p.schema))
+	defer p.Loops.End(readName(p.schema), feed.pulse)
 	var reader sync.WaitGroup
 	defer reader.Wait()
 	defer cancel()
@@ -85,6 +90,7 @@ func (p *Inbox) follow(ctx context.Context, w *writer) error {
 	idle := idler{through: w.position}
 	clean := cleaner{history: p.KeepHistory}
 	for {
+		p.pulse.Beat()
 		s, err := feed.take(ctx, idleEvery)
 		if err != nil {
 			return err
@@ -125,12 +131,7 @@ func (i *idler) step(ctx context.Context, w *writer, h *hold) error {
 	if through := min(i.through, limit); through > w.position {
 		return w.apply(ctx, span{through: through})
 	}
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
-	defer cancel()
-	if err := w.conn.Ping(ctx); err != nil {
-		return fmt.Errorf("see whether Postgres is there: %w", err)
-	}
-	return nil
+	return alive(ctx, w.conn)
 }
 
 // one runs a statement that answers one row, within a deadline.

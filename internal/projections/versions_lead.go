@@ -50,6 +50,7 @@ func newLeader(v *Versions, conn *pgx.Conn, base string) *leader {
 // run does what is ordered until ctx or the connection ends.
 func (l *leader) run(ctx context.Context) error {
 	for {
+		l.pulse.Beat()
 		if err := l.step(ctx); err != nil {
 			return err
 		}
@@ -76,11 +77,14 @@ func (l *leader) step(ctx context.Context) error {
 
 // learn reads the orders. Those read before stand while the store is away.
 func (l *leader) learn(ctx context.Context) error {
-	err := l.orders.read(ctx, l.Orders)
-	if ctx.Err() != nil {
-		return ctx.Err()
+	var away error
+	if err := whileAlive(ctx, l.conn, func(ctx context.Context) error {
+		away = l.orders.read(ctx, l.Orders)
+		return nil
+	}); err != nil {
+		return err
 	}
-	switch {
+	switch err := away; {
 	case err == nil:
 		l.informed = true
 	case !l.informed:
@@ -94,7 +98,7 @@ func (l *leader) learn(ctx context.Context) error {
 
 // load reads the registry; a connection that was lost shows here at the latest.
 func (l *leader) load(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
 	defer cancel()
 	rows, err := l.conn.Query(ctx, sqlVersionsRead)
 	if err != nil {
@@ -186,7 +190,9 @@ func (l *leader) makeSchema(ctx context.Context, v *version) error {
 	if err != nil {
 		return fmt.Errorf("make the schema %s: %w", v.schema, err)
 	}
-	if err := migrate(ctx, l.DatabaseURL, v.schema, inboxTables); err != nil {
+	if err := whileAlive(ctx, l.conn, func(ctx context.Context) error {
+		return migrate(ctx, l.DatabaseURL, v.schema, inboxTables)
+	}); err != nil {
 		return err
 	}
 	v.made = true

@@ -17,7 +17,7 @@ import (
 	"github.com/tidings-io/tidings/internal/queries"
 )
 
-var soak = flag.Bool("soak", false, "fold thousands of random histories instead of hundreds")
+var soak = flag.Bool("soak", false, "fold thousands of random histories instead of a hundred")
 
 // history is a log and how the projection came to fold it.
 type history struct {
@@ -72,12 +72,9 @@ func drawHistory(t *rapid.T) history {
 // now and of the past, must be those of the model.
 func TestAnswersAreThoseOfANaiveFold(t *testing.T) {
 	t.Parallel()
-	rounds := 2
+	rounds := 1
 	if *soak {
 		rounds = 40
-	}
-	if testing.Short() {
-		rounds = 1
 	}
 	url, pool := database(t)
 	for range rounds { // each of rapid.checks histories

@@ -69,7 +69,7 @@ func binary(t *testing.T, name string) string {
 	return filepath.Join(built.dir, name)
 }
 
-// program is one of ours, running as a process.
+// program is one that runs as a process: of ours, but for Prometheus.
 type program struct {
 	name  string
 	cmd   *exec.Cmd
@@ -83,8 +83,14 @@ type program struct {
 // start runs a program until it ends, is killed, or the test is over. It dies with this process.
 func start(t *testing.T, name string, args ...string) *program {
 	t.Helper()
+	return launch(t, name, binary(t, name), args...)
+}
+
+// launch does so with a program that is not ours.
+func launch(t *testing.T, name, path string, args ...string) *program {
+	t.Helper()
 	p := &program{name: name, said: make(chan string, 16), ended: make(chan struct{})}
-	p.cmd = exec.Command(binary(t, name), args...) // killed below, or by the test
+	p.cmd = exec.Command(path, args...) // killed below, or by the test
 	p.cmd.Env = environment()
 	p.words.most = wordsBytes
 	p.cmd.Stderr = io.MultiWriter(&p.err, &p.words)
