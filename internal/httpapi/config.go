@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidings-io/tidings/internal/access"
 	"github.com/tidings-io/tidings/internal/commands"
@@ -81,6 +82,8 @@ type Config struct {
 	NewID func() uuid.UUID
 	// Logger gets faults; nil: silence.
 	Logger *slog.Logger
+	// Tracer makes a span of each request and command; nil: nothing is traced.
+	Tracer trace.Tracer
 	// Registerer takes the metrics of this package; nil: counted for nobody.
 	Registerer prometheus.Registerer
 	// MetricsElsewhere leaves /metrics out: another listener serves it.
@@ -117,6 +120,7 @@ type api struct {
 	newID    func() uuid.UUID
 	logger   *slog.Logger
 	metrics  *metrics
+	tracer   trace.Tracer // nil: none
 	gatherer prometheus.Gatherer
 
 	maxBodyBytes, maxBatchBytes int64
@@ -142,7 +146,7 @@ func newAPI(c Config) (*api, error) {
 		return nil, errors.New("httpapi: Config needs Store, Log, Reads and Hub")
 	}
 	a := &api{
-		store: c.Store, log: c.Log, reads: c.Reads, access: c.Access, queryToken: c.QueryToken, limits: c.Limits, newID: c.NewID, logger: c.Logger,
+		store: c.Store, log: c.Log, reads: c.Reads, access: c.Access, queryToken: c.QueryToken, limits: c.Limits, newID: c.NewID, logger: c.Logger, tracer: c.Tracer,
 		gatherer: c.Gatherer, maxBodyBytes: c.MaxBodyBytes, maxBatchBytes: c.MaxBatchBytes,
 		bodyTimeout: c.BodyTimeout, writeTimeout: c.WriteTimeout, proxies: c.TrustedProxies, hosts: newHosts(c.Hosts),
 	}

@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -21,8 +20,9 @@ import (
 
 // APICommand is the program api.
 type APICommand struct {
-	Config kong.ConfigFlag `help:"JSON file with values for flags; flags and environment win." placeholder:"FILE"`
+	Config ConfigFlag `help:"JSON file of settings, by the flags' names without --; flags and environment win. tidings config check judges one." placeholder:"FILE"`
 	LogFlags
+	TraceFlags
 	ConnectFlags
 	AccessFlags
 	LimitFlags
@@ -41,7 +41,7 @@ func (c *APICommand) Validate() error {
 	if c.MonitorListen != "" {
 		err = errors.Join(err, httpapi.CheckListen(c.MonitorListen, c.Insecure))
 	}
-	return errors.Join(c.AccessFlags.Validate(), c.LimitFlags.Validate(), c.EdgeFlags.check(), err)
+	return errors.Join(c.TraceFlags.Validate(), c.AccessFlags.Validate(), c.LimitFlags.Validate(), c.EdgeFlags.check(), err)
 }
 
 // Run serves until told to stop.
@@ -53,8 +53,13 @@ func (c *APICommand) Run(ctx context.Context) error {
 	if listener, err = c.encrypt(listener, c.Logger()); err != nil {
 		return err
 	}
+	traces, err := c.TraceFlags.open(ctx, "tidings-api", c.Logger())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer traces.Close()
 	registry := newRegistry()
-	connections, err := Connect(ctx, c.EventStoreURL, c.DatabaseURL, c.Logger(), registry)
+	connections, err := Connect(ctx, c.EventStoreURL, c.DatabaseURL, c.Logger(), registry, traces)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -71,7 +76,7 @@ func (c *APICommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	api := API{Connections: connections, Edge: edge, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops)}
+	api := API{Connections: connections, Edge: edge, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops), Tracer: traces.Tracer()}
 	if c.MonitorListen != "" {
 		if api.Monitor, err = listen(ctx, "--monitor-listen", c.MonitorListen); err != nil {
 			return errors.Join(err, listener.Close())
@@ -90,7 +95,7 @@ func (c *APICommand) Run(ctx context.Context) error {
 
 // FanoutFlags say how notifications reach inboxes.
 type FanoutFlags struct {
-	FanoutStoreLimit int `help:"Subscribers up to which a topic's notifications are stored per recipient; above it they are joined when read." default:"${store_limit}" env:"TIDINGS_FANOUT_STORE_LIMIT"`
+	FanoutStoreLimit int `help:"Subscribers up to which a topic's notifications are stored per recipient; above it they are joined when read." default:"${store_limit}" unit:"subscribers" env:"TIDINGS_FANOUT_STORE_LIMIT"`
 }
 
 // Validate refuses what means nothing.
@@ -104,22 +109,22 @@ func (f FanoutFlags) Validate() error {
 // RetentionFlags say what inboxes keep.
 type RetentionFlags struct {
 	InboxKeepAge     time.Duration `help:"Hide items older than this; 0 keeps them for ever." default:"0s" env:"TIDINGS_INBOX_KEEP_AGE"`
-	InboxKeepItems   int           `help:"Hide all but the newest so many items of each user; 0 keeps all." default:"0" env:"TIDINGS_INBOX_KEEP_ITEMS"`
+	InboxKeepItems   int           `help:"Hide all but the newest so many items of each user; 0 keeps all." default:"0" unit:"items" env:"TIDINGS_INBOX_KEEP_ITEMS"`
 	InboxKeepHistory time.Duration `help:"Delete from the tables what has been hidden for longer than this. Answers about older times are read from the log." default:"${keep_history}" env:"TIDINGS_INBOX_KEEP_HISTORY"`
 }
 
 // Validate refuses what means nothing.
-func (f RetentionFlags) Validate() error {
-	switch {
-	case f.InboxKeepAge < 0:
-		return errors.New("--inbox-keep-age must not be negative")
-	case f.InboxKeepItems < 0:
-		return errors.New("--inbox-keep-items must not be negative")
-	case f.InboxKeepHistory <= 0:
-		return errors.New("--inbox-keep-history must be more than 0")
-	default:
-		return nil
+func (f RetentionFlags) Validate() (err error) {
+	if f.InboxKeepAge < 0 {
+		err = errors.Join(err, errors.New("--inbox-keep-age must not be negative"))
 	}
+	if f.InboxKeepItems < 0 {
+		err = errors.Join(err, errors.New("--inbox-keep-items must not be negative"))
+	}
+	if f.InboxKeepHistory <= 0 {
+		err = errors.Join(err, errors.New("--inbox-keep-history must be more than 0"))
+	}
+	return err
 }
 
 func (f RetentionFlags) retention() projections.Retention {
@@ -128,8 +133,9 @@ func (f RetentionFlags) retention() projections.Retention {
 
 // ProjectorCommand is the program projector.
 type ProjectorCommand struct {
-	Config kong.ConfigFlag `help:"JSON file with values for flags; flags and environment win." placeholder:"FILE"`
+	Config ConfigFlag `help:"JSON file of settings, by the flags' names without --; flags and environment win. tidings config check judges one." placeholder:"FILE"`
 	LogFlags
+	TraceFlags
 	ConnectFlags
 	FanoutFlags
 	RetentionFlags
@@ -141,7 +147,7 @@ type ProjectorCommand struct {
 
 // Validate refuses an address that must not be listened on, and what means nothing.
 func (c *ProjectorCommand) Validate() error {
-	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.TLSFlags.check(), httpapi.CheckListen(c.Listen, c.Insecure))
+	return errors.Join(c.TraceFlags.Validate(), c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.TLSFlags.check(), httpapi.CheckListen(c.Listen, c.Insecure))
 }
 
 // Run projects until told to stop.
@@ -153,8 +159,13 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 	if listener, err = c.encrypt(listener, c.Logger()); err != nil {
 		return err
 	}
+	traces, err := c.TraceFlags.open(ctx, "tidings-projector", c.Logger())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer traces.Close()
 	registry := newRegistry()
-	connections, err := Connect(ctx, c.EventStoreURL, c.DatabaseURL, c.Logger(), registry)
+	connections, err := Connect(ctx, c.EventStoreURL, c.DatabaseURL, c.Logger(), registry, traces)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -162,7 +173,7 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 	projector := Projector{
 		Store: connections.Store, DatabaseURL: c.DatabaseURL, StoreLimit: c.FanoutStoreLimit,
 		Retention: c.retention(), Pool: connections.Pool, SelfCheckEvery: c.SelfCheckEvery,
-		Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops),
+		Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops), Tracer: traces.Tracer(),
 	}
 	ready(c.scheme(), listener)
 	return served(ctx, projector.Run(ctx, listener))
@@ -171,6 +182,7 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 // DevCommand is `tidings dev`.
 type DevCommand struct {
 	LogFlags
+	TraceFlags
 	FanoutFlags
 	RetentionFlags
 	SelfCheckFlags
@@ -184,7 +196,7 @@ type DevCommand struct {
 
 // Validate refuses addresses that others can reach, and what means nothing.
 func (c *DevCommand) Validate() error {
-	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.AccessFlags.Validate(),
+	return errors.Join(c.TraceFlags.Validate(), c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.AccessFlags.Validate(),
 		c.LimitFlags.Validate(), c.EdgeFlags.check(), c.reachable(), ownMachine("--store-listen", c.StoreListen))
 }
 
@@ -231,10 +243,15 @@ func (c *DevCommand) Run(ctx context.Context) error {
 	} else {
 		logger.Info("development mode: no access control, loopback only", "data", data)
 	}
+	traces, err := c.TraceFlags.open(ctx, "tidings", logger)
+	if err != nil {
+		return errors.Join(err, listener.Close(), storeListener.Close())
+	}
+	defer traces.Close()
 	dev := Dev{
 		Access: c.AccessFlags, Limits: c.LimitFlags,
 		Dir: data, StoreLimit: c.FanoutStoreLimit, Retention: c.retention(), SelfCheckEvery: c.SelfCheckEvery,
-		Edge: edge, Logger: logger, Registry: newRegistry(),
+		Edge: edge, Logger: logger, Registry: newRegistry(), Traces: traces,
 	}
 	return served(ctx, dev.Run(ctx, listener, storeListener, func() { ready(c.scheme(), listener) }))
 }

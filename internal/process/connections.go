@@ -14,6 +14,7 @@ import (
 	"github.com/tidings-io/tidings/internal/commands"
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/eventstore/esdb"
+	"github.com/tidings-io/tidings/internal/tracing"
 )
 
 // Connections are a process's event store and database. Neither needs to be
@@ -27,15 +28,17 @@ type Connections struct {
 }
 
 // Connect checks both addresses and waits for neither. What it answers must be closed.
-func Connect(ctx context.Context, storeURL, databaseURL string, logger *slog.Logger, registerer prometheus.Registerer) (*Connections, error) {
-	store, err := esdb.Open(storeURL, esdb.Options{Logger: logger, Registerer: registerer})
+// With a provider of traces, appends and the pool's statements have spans.
+func Connect(ctx context.Context, storeURL, databaseURL string, logger *slog.Logger, registerer prometheus.Registerer, traces *tracing.Provider) (*Connections, error) {
+	store, err := esdb.Open(storeURL, esdb.Options{Logger: logger, Registerer: registerer, Tracer: traces.Tracer()})
 	if err != nil {
 		return nil, fmt.Errorf("event store address: %w", err)
 	}
 	config, err := parseDatabaseURL(databaseURL)
 	var database *database
 	if err == nil {
-		database, err = openDatabase(ctx, config, registerer)
+		bound(config)
+		database, err = openDatabase(ctx, config, registerer, traces)
 	}
 	if err != nil {
 		store.Close()
@@ -81,11 +84,17 @@ func (s *Store) Name(ctx context.Context) (uuid.UUID, error) {
 	if name := s.name.Load(); name != nil {
 		return *name, nil
 	}
-	md := events.Metadata{CommandID: uuid.New(), Attempt: uuid.New(), Actor: "tidings"}
-	receipt, err := commands.Handle(ctx, s.Store, md, commands.NameStore{ID: uuid.New()})
+	receipt, err := commands.Handle(ctx, s.Store, ownMetadata("tidings"), commands.NameStore{ID: uuid.New()})
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("identify the event store: %w", err)
 	}
 	s.name.Store(&receipt.State.ID)
 	return receipt.State.ID, nil
+}
+
+// ownMetadata is that of a command that no request asked for: it is its own
+// correlation.
+func ownMetadata(actor string) events.Metadata {
+	id := uuid.New()
+	return events.Metadata{CommandID: id, Attempt: id, CorrelationID: id.String(), CausationID: id.String(), Actor: actor}
 }

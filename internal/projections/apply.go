@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/inbox"
@@ -28,6 +29,7 @@ type writer struct {
 	applied    func(events.Position) // called after each commit
 	silent     func() bool           // whether nobody is to be woken; nil: wake them
 	born       time.Time             // see Inbox
+	tracer     trace.Tracer          // nil: none
 
 	position events.Position // the checkpoint
 	ids      ids
@@ -61,7 +63,7 @@ func (w *writer) apply(ctx context.Context, s span) error {
 			return err
 		case len(s.events) == 1:
 			e := s.events[0]
-			return &unappliable{at: e.Position, event: described(e.Event.Type(), e.Stream), err: err}
+			return &unappliable{at: e.Position, event: &named{e.Event.Type(), e.Stream, e.Revision, e.Metadata.CommandID}, err: err}
 		default:
 			half := len(s.events) / 2
 			if err := w.apply(ctx, span{events: s.events[:half], through: s.events[half-1].Position}); err != nil {

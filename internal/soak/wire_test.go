@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -100,7 +101,7 @@ func (m *muteToxic) NewState() any { return muteOf(m.Wire).serial.Add(1) }
 // Pipe passes on what comes, or lets it vanish.
 func (m *muteToxic) Pipe(stub *toxics.ToxicStub) {
 	mute := muteOf(m.Wire)
-	serial := stub.State.(int64) //nolint:forcetypeassert // NewState made it
+	serial := stub.State.(int64) // NewState made it
 	for {
 		select {
 		case <-stub.Interrupt:
@@ -131,5 +132,39 @@ func muteOf(wire string) *mute {
 	if !ok {
 		panic("no wire is called " + wire)
 	}
-	return found.(*mute) //nolint:forcetypeassert // nothing else is stored
+	return found.(*mute) // nothing else is stored
+}
+
+// toxics of the library, both ways.
+const (
+	slowly = `{"type":"latency","name":"slow_%[1]s","stream":"%[1]s","attributes":{"latency":300,"jitter":200}}`
+	drops  = `{"type":"slicer","name":"drip_%[1]s","stream":"%[1]s","attributes":{"average_size":32,"size_variation":8,"delay":10000}}`
+)
+
+var bothWays = []string{"upstream", "downstream"}
+
+// delay has all that is said come late; hurry ends that.
+func (w *wire) delay(_ context.Context, t *testing.T) { w.spoilBoth(t, slowly) }
+func (w *wire) hurry(ctx context.Context, t *testing.T) {
+	w.unspoilBoth(ctx, t, "slow_")
+}
+
+// drip has it come in bits of some bytes; flow ends that.
+func (w *wire) drip(_ context.Context, t *testing.T) { w.spoilBoth(t, drops) }
+func (w *wire) flow(ctx context.Context, t *testing.T) {
+	w.unspoilBoth(ctx, t, "drip_")
+}
+
+func (w *wire) spoilBoth(t *testing.T, toxic string) {
+	t.Helper()
+	for _, way := range bothWays {
+		w.spoil(t, fmt.Sprintf(toxic, way))
+	}
+}
+
+func (w *wire) unspoilBoth(ctx context.Context, t *testing.T, prefix string) {
+	t.Helper()
+	for _, way := range bothWays {
+		w.unspoil(ctx, t, prefix+way)
+	}
 }
