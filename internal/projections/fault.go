@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,7 +19,8 @@ var errFenced = errors.New("another projector has moved the checkpoint")
 // unappliable is an event the projection stops at.
 type unappliable struct {
 	at    events.Position
-	event string // its type and stream; "" where it is the checkpoint that is wrong
+	event string    // its type and stream; "" where it is the checkpoint that is wrong
+	since time.Time // when the store accepted it
 	err   error
 }
 

@@ -16,6 +16,7 @@ const ordersEvery = 200 * time.Millisecond
 // nil. It keeps the lock: another runner would come no further.
 func (p *Inbox) halt(ctx context.Context, conn *pgx.Conn, why *unappliable) error {
 	p.enterHalt(why)
+	p.lag.behind(why.since)
 	p.logger.Error("the projection is halted", "position", why.at, "event", why.event, "error", why.err)
 	at := int64(why.at) //nolint:gosec // at most MaxPosition
 	if err := exec(ctx, conn, sqlCheckpointHalt, inboxName, at, text(why.reason())); err != nil {
