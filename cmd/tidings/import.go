@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"time"
 
@@ -31,11 +30,7 @@ func (c *importCmd) Validate() error {
 	if c.Patience < 0 {
 		return errors.New("--patience must not be negative")
 	}
-	at, err := url.Parse(c.URL)
-	if err != nil || at.Host == "" || (at.Scheme != "http" && at.Scheme != "https") {
-		return fmt.Errorf("--url must be like http://127.0.0.1:8080, not %q", c.URL)
-	}
-	return nil
+	return checkURL("--url", c.URL)
 }
 
 // Run imports, and verifies if asked to. It may be stopped at any time and run again.

@@ -19,6 +19,8 @@ type cli struct {
 	Postgres    process.PostgresCommand    `cmd:"" help:"Run a private Postgres and print its address."`
 	Token       process.TokenCommand       `cmd:"" help:"Make a token for development."`
 	Keys        process.KeysCommand        `cmd:"" help:"Make, list and revoke API keys."`
+	Tail        tailCmd                    `cmd:"" help:"Print what the log records, as it is recorded."`
+	Replay      replayCmd                  `cmd:"" help:"Copy the log to a file, or play it into another instance."`
 	Import      importCmd                  `cmd:"" help:"Replay a workload through the HTTP API, and verify what came of it."`
 	Workload    workloadCmd                `cmd:"" help:"Write a generated workload with its expected outcome."`
 }

@@ -22,9 +22,12 @@ var sees = map[string][]string{
 	// Deciding never looks at read models: they may be late.
 	"internal/commands": {"internal/events"},
 	// Folding into tables, reading them and the hub are three folds of one log: none is another's source.
-	"internal/projections": {"internal/events", "internal/inbox", "internal/filter", "internal/tracing"},
+	"internal/projections": {"internal/events", "internal/inbox", "internal/filter", "internal/pulse", "internal/tracing"},
 	"internal/queries":     {"internal/events", "internal/inbox", "internal/filter"},
-	"internal/live":        {"internal/events", "internal/inbox", "internal/filter", "internal/tracing"},
+	"internal/live":        {"internal/events", "internal/inbox", "internal/filter", "internal/pulse", "internal/tracing"},
+
+	// Whether a loop moves is the same wherever it runs: it knows names and times.
+	"internal/pulse": {},
 
 	// Who somebody is comes from what they show and from what the log says of it; what they ask for is the edge's.
 	"internal/access": {"internal/events", "internal/token"},
@@ -43,7 +46,7 @@ var sees = map[string][]string{
 	"internal/eventstore/node":     {"internal/eventstore/node/log", "internal/certificate"},
 	"internal/eventstore/node/log": {},
 	// The edge asks and commands; what is behind it is put together in cmd.
-	"internal/httpapi": {"internal/events", "internal/inbox", "internal/filter", "internal/commands", "internal/queries", "internal/live", "internal/access", "internal/limits", "internal/tracing", "web"},
+	"internal/httpapi": {"internal/events", "internal/inbox", "internal/filter", "internal/commands", "internal/queries", "internal/live", "internal/access", "internal/limits", "internal/pulse", "internal/tracing", "web"},
 
 	// Counting is the same whoever counts and whatever for: it knows names and numbers.
 	"internal/limits": {},
@@ -56,9 +59,11 @@ var sees = map[string][]string{
 	"internal/token": {},
 	// An independent computation of what the API must do: it may share no code with it.
 	"internal/workload": {},
-	"internal/house":    {},
-	"web":               {},
-	"deploy":            {},
+	// A client of the API as the importer is, and as independent of what it talks to.
+	"internal/replay": {"internal/workload"},
+	"internal/house":  {},
+	"web":             {},
+	"deploy":          {},
 	// It writes what deploy reads.
 	"deploy/boards": {"deploy"},
 }
@@ -140,7 +145,7 @@ var bans = []ban{
 		reason: "whoever owns tables migrates them",
 	},
 	{
-		path: "net/http", only: []string{"internal/httpapi", "internal/workload", "internal/soak", "internal/bench", "internal/process", "internal/token", "cmd", "client", "web"}, tests: true,
+		path: "net/http", only: []string{"internal/httpapi", "internal/workload", "internal/replay", "internal/soak", "internal/bench", "internal/process", "internal/token", "cmd", "client", "web"}, tests: true,
 		reason: "HTTP ends at the edge: status codes, headers and requests mean nothing further in; token only fetches key sets",
 	},
 	{
@@ -162,6 +167,24 @@ var bans = []ban{
 	{
 		path: "github.com/MicahParks/jwkset", only: []string{"internal/token"}, tests: true,
 		reason: "as golang-jwt: one package says which keys of a set count",
+	},
+	{
+		path: "go.opentelemetry.io/otel/sdk", only: []string{"internal/tracing"}, tests: true,
+		reason: "one package decides how spans are sampled, kept and sent; everybody else takes a tracer",
+	},
+	{
+		path: "go.opentelemetry.io/otel/exporters", only: []string{"internal/tracing"},
+		reason: "as the SDK",
+	},
+	{
+		path: "go.opentelemetry.io/otel", only: []string{
+			"internal/tracing", "internal/httpapi", "internal/live", "internal/projections", "internal/eventstore/esdb", "internal/process",
+		}, tests: true,
+		reason: "events and commands are pure, and a trace is theirs as text in the metadata; spans are made where a process waits for another",
+	},
+	{
+		path: "github.com/exaring/otelpgx", only: []string{"internal/process"},
+		reason: "the pool is made there",
 	},
 	{
 		path: "testing", only: []string{"internal/eventstore/storetest"}, tests: true,

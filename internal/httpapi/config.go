@@ -12,12 +12,14 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidings-io/tidings/internal/access"
 	"github.com/tidings-io/tidings/internal/commands"
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/limits"
 	"github.com/tidings-io/tidings/internal/live"
+	"github.com/tidings-io/tidings/internal/pulse"
 	"github.com/tidings-io/tidings/internal/queries"
 )
 
@@ -68,6 +70,8 @@ type Config struct {
 	Console http.Handler
 	// Ready are the dependencies that /readyz asks.
 	Ready []Check
+	// Loops are those that must move for the process to be live; nil: none.
+	Loops *pulse.Loops
 	// Access says who sends a request; nil: everybody is "dev" and may do everything.
 	Access *access.Authority
 	// Limits bound what each key, user and address may ask for; nil: nothing does.
@@ -78,6 +82,8 @@ type Config struct {
 	NewID func() uuid.UUID
 	// Logger gets faults; nil: silence.
 	Logger *slog.Logger
+	// Tracer makes a span of each request and command; nil: nothing is traced.
+	Tracer trace.Tracer
 	// Registerer takes the metrics of this package; nil: counted for nobody.
 	Registerer prometheus.Registerer
 	// MetricsElsewhere leaves /metrics out: another listener serves it.
@@ -114,6 +120,7 @@ type api struct {
 	newID    func() uuid.UUID
 	logger   *slog.Logger
 	metrics  *metrics
+	tracer   trace.Tracer // nil: none
 	gatherer prometheus.Gatherer
 
 	maxBodyBytes, maxBatchBytes int64
@@ -126,8 +133,9 @@ type api struct {
 	queryToken bool
 	refusals   refusals
 	limits     *limits.Limiter
-	// dependencies are what /readyz asks.
+	// dependencies are what /readyz asks, loops what /livez looks at.
 	dependencies *dependencies
+	loops        *pulse.Loops
 	looks        *gate // requests that read much
 	exports      *gate // whole ranges of the log
 	follows      *gate // streams of the log
@@ -138,7 +146,7 @@ func newAPI(c Config) (*api, error) {
 		return nil, errors.New("httpapi: Config needs Store, Log, Reads and Hub")
 	}
 	a := &api{
-		store: c.Store, log: c.Log, reads: c.Reads, access: c.Access, queryToken: c.QueryToken, limits: c.Limits, newID: c.NewID, logger: c.Logger,
+		store: c.Store, log: c.Log, reads: c.Reads, access: c.Access, queryToken: c.QueryToken, limits: c.Limits, newID: c.NewID, logger: c.Logger, tracer: c.Tracer,
 		gatherer: c.Gatherer, maxBodyBytes: c.MaxBodyBytes, maxBatchBytes: c.MaxBatchBytes,
 		bodyTimeout: c.BodyTimeout, writeTimeout: c.WriteTimeout, proxies: c.TrustedProxies, hosts: newHosts(c.Hosts),
 	}
@@ -158,6 +166,7 @@ func newAPI(c Config) (*api, error) {
 		a.logger = slog.New(slog.DiscardHandler)
 	}
 	a.refusals.logger = a.logger
+	a.loops = c.Loops
 	a.dependencies = newDependencies(c.Ready, c.Access != nil, a.logger)
 	if a.gatherer == nil {
 		a.gatherer = prometheus.DefaultGatherer

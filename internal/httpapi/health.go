@@ -15,15 +15,31 @@ import (
 type Check struct {
 	Name string
 	Ask  func(context.Context) error
+	// Lag says how far it is behind the log, whatever Ask has answered; nil: it is
+	// nothing that can be behind. The error is why that is not known.
+	Lag func(context.Context) (Lag, error)
+}
+
+// Lag is how far a read model is behind the log. Being behind takes nobody out of
+// service: answers are older than they should be, not wrong, and all instances lag
+// alike.
+type Lag struct {
+	Events   int64         // positions
+	Age      time.Duration // of the oldest event that is not in it; 0 where there is none
+	Building bool          // it has never been complete yet
+	Reason   string        // why it is behind; "" where it is not
 }
 
 // checkTimeout is how long a dependency may take to say that it is there.
 const checkTimeout = 2 * time.Second
 
-// The states of a dependency, and of the whole.
+// The states of a dependency. The whole is ready or away: what is behind or is being
+// built is there.
 const (
-	stateReady = "ready"
-	stateAway  = "away"
+	stateReady    = "ready"
+	stateBehind   = "behind"
+	stateBuilding = "building"
+	stateAway     = "away"
 )
 
 // readiness answers /readyz.
@@ -33,17 +49,10 @@ type readiness struct {
 }
 
 type dependency struct {
-	State  string `json:"state" enum:"ready,away"`
-	Reason string `json:"reason,omitempty"`
-}
-
-// liveness answers /livez.
-type liveness struct {
-	Status string `json:"status" enum:"live"`
-}
-
-func (a *api) livez(w http.ResponseWriter, _ *http.Request) error {
-	return writeJSON(w, http.StatusOK, liveness{Status: "live"})
+	State      string   `json:"state" enum:"ready,behind,building,away" doc:"behind and building (for the first time) are ready all the same: answers are older than they should be."`
+	Reason     string   `json:"reason,omitempty"`
+	LagEvents  *int64   `json:"lag_events,omitempty" doc:"How far a read model is behind the log, in positions; absent where it is not known."`
+	LagSeconds *float64 `json:"lag_seconds,omitempty" doc:"Age of the oldest event that is not in it; 0 where there is none."`
 }
 
 func (a *api) readyz(w http.ResponseWriter, r *http.Request) error {
@@ -67,14 +76,18 @@ type dependencies struct {
 	hidden bool
 	logger *slog.Logger
 
-	turn   chan struct{} // holds one while somebody asks; guards what follows
-	last   readiness
-	asked  time.Time
-	logged []string // the reasons logged last
+	turn    chan struct{} // holds one while somebody asks; guards what follows
+	last    readiness
+	asked   time.Time
+	logged  []string          // the reasons logged last
+	waiting []chan dependency // for the answer of a check that did not come in time; nil: for none
 }
 
 func newDependencies(checks []Check, hidden bool, logger *slog.Logger) *dependencies {
-	return &dependencies{checks: checks, hidden: hidden, logger: logger, turn: make(chan struct{}, 1)}
+	return &dependencies{
+		checks: checks, hidden: hidden, logger: logger,
+		turn: make(chan struct{}, 1), waiting: make([]chan dependency, len(checks)),
+	}
 }
 
 // look waits for checks that others began. It asks them for all of these, whether
@@ -88,15 +101,17 @@ func (d *dependencies) look(ctx context.Context) readiness {
 	ctx = context.WithoutCancel(ctx)
 	states := make([]dependency, len(d.checks))
 	var asking sync.WaitGroup
-	for i, check := range d.checks {
-		asking.Go(func() { states[i] = check.state(ctx) })
+	for i := range d.checks {
+		asking.Go(func() { states[i] = d.ask(ctx, i) })
 	}
 	asking.Wait()
 	answer := readiness{Status: stateReady, Checks: make(map[string]dependency, len(states))}
 	var reasons []string
 	for i, check := range d.checks {
-		if states[i].State != stateReady {
+		if states[i].State == stateAway {
 			answer.Status = stateAway
+		}
+		if states[i].Reason != "" {
 			reasons = append(reasons, check.Name+": "+states[i].Reason)
 		}
 		if d.hidden && states[i].Reason != "" {
@@ -107,7 +122,8 @@ func (d *dependencies) look(ctx context.Context) readiness {
 	if d.hidden && !slices.Equal(reasons, d.logged) {
 		d.logged = reasons
 		if len(reasons) > 0 {
-			d.logger.WarnContext(ctx, "not ready", "reasons", reasons)
+			says := map[string]string{stateReady: "ready, but behind", stateAway: "not ready"}[answer.Status]
+			d.logger.WarnContext(ctx, says, "reasons", reasons)
 		}
 	}
 	d.last, d.asked = answer, time.Now()
@@ -117,26 +133,65 @@ func (d *dependencies) look(ctx context.Context) readiness {
 // hiddenReason stands for reasons that are nobody's business.
 const hiddenReason = "the log says why"
 
-// state gives up on a dependency that does not answer, even one that does not
-// mind its context.
-func (c Check) state(ctx context.Context) dependency {
+// ask gives up on a dependency that does not answer, even one that does not mind its
+// context; that one is not asked again before it has answered.
+func (d *dependencies) ask(ctx context.Context, i int) dependency {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	answer := make(chan error, 1)
-	go func() { answer <- c.Ask(ctx) }()
+	answer := d.waiting[i]
 	select {
-	case err := <-answer:
-		if err != nil {
-			return dependency{State: stateAway, Reason: err.Error()}
-		}
-		return dependency{State: stateReady}
+	case <-answer: // it is about the time when it was asked for
+		answer = nil
+	default:
+	}
+	if answer == nil {
+		answer = make(chan dependency, 1)
+		go func() { answer <- d.checks[i].state(ctx) }()
+	}
+	select {
+	case found := <-answer:
+		d.waiting[i] = nil
+		return found
 	case <-ctx.Done():
+		d.waiting[i] = answer
 		return dependency{State: stateAway, Reason: "no answer within " + checkTimeout.String()}
 	}
 }
 
+// state puts together what a dependency says of itself.
+func (c Check) state(ctx context.Context) dependency {
+	found := dependency{State: stateReady}
+	err := c.Ask(ctx)
+	if c.Lag != nil {
+		found = c.lag(ctx)
+	}
+	if err != nil {
+		found.State, found.Reason = stateAway, err.Error()
+	}
+	return found
+}
+
+func (c Check) lag(ctx context.Context) dependency {
+	found := dependency{State: stateReady}
+	lag, err := c.Lag(ctx)
+	if err != nil {
+		found.Reason = "how far it is behind is not known: " + err.Error()
+		return found
+	}
+	seconds := max(0, lag.Age.Seconds())
+	found.LagEvents, found.LagSeconds, found.Reason = &lag.Events, &seconds, lag.Reason
+	switch {
+	case lag.Building:
+		found.State = stateBuilding
+	case lag.Reason != "":
+		found.State = stateBehind
+	}
+	return found
+}
+
 func (a *api) showMetrics() endpoint {
-	show := promhttp.HandlerFor(newPaced(a.gatherer), promhttp.HandlerOpts{})
+	// OpenMetrics, for whoever asks for it, has the exemplars: ids of traces.
+	show := promhttp.HandlerFor(newPaced(a.gatherer), promhttp.HandlerOpts{EnableOpenMetrics: true})
 	return func(w http.ResponseWriter, r *http.Request) error {
 		show.ServeHTTP(w, r)
 		return nil

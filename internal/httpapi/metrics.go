@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tidings-io/tidings/internal/tracing"
 )
 
 // metrics counts requests and commands. Labels come from closed sets: the route
@@ -75,20 +77,13 @@ func (m *metrics) begin(routes []route) {
 }
 
 func (m *metrics) request(w *recorder, method string, took time.Duration) {
-	route := w.route
-	if route == "" {
-		route = otherRoute
-	}
+	route := w.routeName()
 	if !slices.Contains(methods, method) {
 		method = otherMethod
 	}
-	status := w.status
-	if status == 0 {
-		status = http.StatusOK // what net/http sends for a handler that wrote nothing
-	}
-	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
+	m.requests.WithLabelValues(route, method, strconv.Itoa(w.final())).Inc()
 	if route != otherRoute && route != streamPattern && route != auditStreamPattern {
-		m.durations.WithLabelValues(route).Observe(took.Seconds())
+		tracing.Observe(m.durations.WithLabelValues(route), took.Seconds(), tracing.Sampled(w.span))
 	}
 }
 

@@ -117,7 +117,7 @@ var _ prometheus.Gatherer = (*counting)(nil)
 
 func TestMetricsElsewhere(t *testing.T) {
 	t.Parallel()
-	health, err := Health(prometheus.NewRegistry())
+	health, err := Health(prometheus.NewRegistry(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

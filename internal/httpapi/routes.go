@@ -347,8 +347,8 @@ func (a *api) monitoring() []route {
 		{
 			method: http.MethodGet, pattern: "/livez", id: "livez", group: groupOperations,
 			needs:   needs{anybody: true},
-			summary: "Whether the process serves",
-			answers: map[int]any{http.StatusOK: liveness{}}, serve: a.livez,
+			summary: "Whether the process itself moves, whatever it needs of others",
+			answers: map[int]any{http.StatusOK: liveness{}, http.StatusServiceUnavailable: liveness{}}, serve: a.livez,
 		},
 		{
 			method: http.MethodGet, pattern: "/readyz", id: "readyz", group: groupOperations,

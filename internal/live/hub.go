@@ -10,8 +10,11 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/inbox"
+	"github.com/tidings-io/tidings/internal/pulse"
 )
 
 // Source is the log as the hub reads it.
@@ -78,10 +81,15 @@ type Hub struct {
 	Limits  Limits
 	Logger  *slog.Logger // nil: silent
 	Metrics *Metrics     // nil: counted for nobody
+	Loops   *pulse.Loops // hears of the hub's loop and of its lock; nil: nobody does
+	// Tracer makes a span of each event that concerns inboxes and whose trace is kept,
+	// however many readers are told of it; nil: nothing is traced.
+	Tracer trace.Tracer
 
 	once      sync.Once
 	histories chan struct{} // a token each for a question to the read model
 	logs      chan struct{} // a token each for a follower reading the log
+	pulse     *pulse.Pulse  // of Run
 
 	mu       sync.Mutex
 	running  bool
@@ -102,6 +110,9 @@ type Hub struct {
 // run again.
 func (h *Hub) Run(ctx context.Context) error {
 	h.init()
+	h.pulse = h.Loops.Begin(loopName)
+	defer h.Loops.End(loopName, h.pulse)
+	defer h.watchLock()()
 	start, err := h.start(ctx)
 	if err != nil {
 		return nil // only the end of ctx ends the search for a start
@@ -226,13 +237,16 @@ func (h *Hub) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer h.pulse.Rest()
 	for msg, err := range h.Source.Subscribe(ctx, h.Position()) {
 		if err != nil {
 			return fmt.Errorf("subscribe to the log: %w", err)
 		}
+		h.pulse.Beat()
 		if err := h.see(msg, skips); err != nil {
 			return err
 		}
+		h.pulse.Rest() // for as long as nothing comes
 	}
 	return errors.New("the store ended it")
 }
@@ -242,20 +256,30 @@ func (h *Hub) see(msg events.Message, skips skips) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
+	if told, fresh := h.take(at, e, skips); fresh && e != nil && h.Tracer != nil {
+		h.span(e, began, told)
+	}
+	return nil
+}
+
+// take folds what was read up to a position, and says how many readers were told of it.
+// It is not fresh where that was folded before a new subscription overlapped.
+func (h *Hub) take(at events.Position, e *logged, skips skips) (told int, fresh bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if at <= h.position {
-		return nil // folded before a new subscription overlapped
+		return 0, false
 	}
 	if skips[at] {
 		h.passed[at] = true
 	}
 	if e != nil {
-		h.fold(e)
+		told = h.fold(e)
 	}
 	h.position = at
 	h.Metrics.position.Set(float64(at))
-	return nil
+	return told, true
 }
 
 // read is how far a message brings its reader, and its event if that can concern

@@ -10,12 +10,14 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/httpapi"
 	"github.com/tidings-io/tidings/internal/limits"
 	"github.com/tidings-io/tidings/internal/live"
+	"github.com/tidings-io/tidings/internal/pulse"
 	"github.com/tidings-io/tidings/internal/queries"
 	"github.com/tidings-io/tidings/web"
 )
@@ -29,6 +31,8 @@ type API struct {
 	Monitor  net.Listener    // serves health and metrics, and the API no metrics; nil: the API does all
 	Logger   *slog.Logger
 	Registry *prometheus.Registry
+	Tracer   trace.Tracer // nil: nothing is traced
+	Loops    *pulse.Loops // that must move for the process to be live
 }
 
 // Run serves on the listener until ctx ends, and then drains. Neither the store
@@ -37,8 +41,8 @@ type API struct {
 func (a API) Run(ctx context.Context, listener net.Listener, serving func()) error {
 	reads := queries.New(a.Pool, queries.Options{Log: a.Store, Streams: a.Store, Logger: a.Logger})
 	hub := &live.Hub{
-		Source: a.Store, History: reads.Snapshot, Logger: a.Logger, Metrics: live.NewMetrics(a.Registry),
-		Skipped: skipped(a.Store, "inbox"),
+		Source: a.Store, History: reads.Snapshot, Logger: a.Logger, Metrics: live.NewMetrics(a.Registry), Tracer: a.Tracer,
+		Skipped: skipped(a.Store, "inbox"), Loops: a.Loops,
 		Start: func(ctx context.Context) (events.Position, error) {
 			at, _, err := reads.Checkpoint(ctx)
 			return at, err
@@ -53,7 +57,7 @@ func (a API) Run(ctx context.Context, listener net.Listener, serving func()) err
 		Store: a.Store, Log: a.Store, Reads: patient{reads, drain}, Hub: hub, Console: web.Console(),
 		Stream:         httpapi.StreamOptions{Drain: drain},
 		TrustedProxies: a.Edge.TrustedProxies, Origins: a.Edge.Origins, Hosts: a.Edge.Hosts, Limits: a.Limits,
-		Ready: a.checks(hub, reads), Logger: a.Logger, Registerer: a.Registry, Gatherer: a.Registry,
+		Ready: a.checks(hub, reads), Loops: a.Loops, Logger: a.Logger, Tracer: a.Tracer, Registerer: a.Registry, Gatherer: a.Registry,
 	}
 	config.MetricsElsewhere = a.Monitor != nil
 	if a.Access != nil {
@@ -67,7 +71,7 @@ func (a API) Run(ctx context.Context, listener net.Listener, serving func()) err
 	g.Go(func() error { return hub.Run(parts) })
 	g.Go(func() error { return reads.Run(parts) })
 	if a.Monitor != nil {
-		health, err := httpapi.Health(a.Registry, config.Ready...)
+		health, err := httpapi.Health(a.Registry, a.Loops, config.Ready...)
 		if err != nil {
 			return errors.Join(err, listener.Close(), a.Monitor.Close())
 		}
@@ -100,7 +104,10 @@ func (a API) checks(hub *live.Hub, reads *queries.Queries) []httpapi.Check {
 			_, err := a.Store.Head(ctx)
 			return err
 		}},
-		{Name: "database", Ask: func(ctx context.Context) error { return a.readable(ctx, reads) }},
+		{
+			Name: "database", Ask: func(ctx context.Context) error { return a.readable(ctx, reads) },
+			Lag: func(ctx context.Context) (httpapi.Lag, error) { return a.lag(ctx, reads) },
+		},
 		{Name: "live", Ask: func(context.Context) error { return hub.Ready() }},
 	}
 	if a.Access != nil {

@@ -16,12 +16,14 @@ import (
 
 	"github.com/tidings-io/tidings/internal/httpapi"
 	"github.com/tidings-io/tidings/internal/projections"
+	"github.com/tidings-io/tidings/internal/pulse"
 )
 
 // APICommand is the program api.
 type APICommand struct {
 	Config kong.ConfigFlag `help:"JSON file with values for flags; flags and environment win." placeholder:"FILE"`
 	LogFlags
+	TraceFlags
 	ConnectFlags
 	AccessFlags
 	LimitFlags
@@ -40,7 +42,7 @@ func (c *APICommand) Validate() error {
 	if c.MonitorListen != "" {
 		err = errors.Join(err, httpapi.CheckListen(c.MonitorListen, c.Insecure))
 	}
-	return errors.Join(c.AccessFlags.Validate(), c.LimitFlags.Validate(), c.EdgeFlags.check(), err)
+	return errors.Join(c.TraceFlags.Validate(), c.AccessFlags.Validate(), c.LimitFlags.Validate(), c.EdgeFlags.check(), err)
 }
 
 // Run serves until told to stop.
@@ -52,8 +54,13 @@ func (c *APICommand) Run(ctx context.Context) error {
 	if listener, err = c.encrypt(listener, c.Logger()); err != nil {
 		return err
 	}
+	traces, err := c.TraceFlags.open(ctx, "tidings-api", c.Logger())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer traces.Close()
 	registry := newRegistry()
-	connections, err := Connect(ctx, c.EventStoreURL, c.DatabaseURL, c.Logger(), registry)
+	connections, err := Connect(ctx, c.EventStoreURL, c.DatabaseURL, c.Logger(), registry, traces)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -70,7 +77,7 @@ func (c *APICommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	api := API{Connections: connections, Edge: edge, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry}
+	api := API{Connections: connections, Edge: edge, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops), Tracer: traces.Tracer()}
 	if c.MonitorListen != "" {
 		if api.Monitor, err = listen(ctx, "--monitor-listen", c.MonitorListen); err != nil {
 			return errors.Join(err, listener.Close())
@@ -129,6 +136,7 @@ func (f RetentionFlags) retention() projections.Retention {
 type ProjectorCommand struct {
 	Config kong.ConfigFlag `help:"JSON file with values for flags; flags and environment win." placeholder:"FILE"`
 	LogFlags
+	TraceFlags
 	ConnectFlags
 	FanoutFlags
 	RetentionFlags
@@ -140,7 +148,7 @@ type ProjectorCommand struct {
 
 // Validate refuses an address that must not be listened on, and what means nothing.
 func (c *ProjectorCommand) Validate() error {
-	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.TLSFlags.check(), httpapi.CheckListen(c.Listen, c.Insecure))
+	return errors.Join(c.TraceFlags.Validate(), c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.TLSFlags.check(), httpapi.CheckListen(c.Listen, c.Insecure))
 }
 
 // Run projects until told to stop.
@@ -152,8 +160,13 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 	if listener, err = c.encrypt(listener, c.Logger()); err != nil {
 		return err
 	}
+	traces, err := c.TraceFlags.open(ctx, "tidings-projector", c.Logger())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer traces.Close()
 	registry := newRegistry()
-	connections, err := Connect(ctx, c.EventStoreURL, c.DatabaseURL, c.Logger(), registry)
+	connections, err := Connect(ctx, c.EventStoreURL, c.DatabaseURL, c.Logger(), registry, traces)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -161,7 +174,7 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 	projector := Projector{
 		Store: connections.Store, DatabaseURL: c.DatabaseURL, StoreLimit: c.FanoutStoreLimit,
 		Retention: c.retention(), Pool: connections.Pool, SelfCheckEvery: c.SelfCheckEvery,
-		Logger: c.Logger(), Registry: registry,
+		Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops), Tracer: traces.Tracer(),
 	}
 	ready(c.scheme(), listener)
 	return served(ctx, projector.Run(ctx, listener))
@@ -170,6 +183,7 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 // DevCommand is `tidings dev`.
 type DevCommand struct {
 	LogFlags
+	TraceFlags
 	FanoutFlags
 	RetentionFlags
 	SelfCheckFlags
@@ -183,7 +197,7 @@ type DevCommand struct {
 
 // Validate refuses addresses that others can reach, and what means nothing.
 func (c *DevCommand) Validate() error {
-	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.AccessFlags.Validate(),
+	return errors.Join(c.TraceFlags.Validate(), c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.AccessFlags.Validate(),
 		c.LimitFlags.Validate(), c.EdgeFlags.check(), c.reachable(), ownMachine("--store-listen", c.StoreListen))
 }
 
@@ -230,10 +244,15 @@ func (c *DevCommand) Run(ctx context.Context) error {
 	} else {
 		logger.Info("development mode: no access control, loopback only", "data", data)
 	}
+	traces, err := c.TraceFlags.open(ctx, "tidings", logger)
+	if err != nil {
+		return errors.Join(err, listener.Close(), storeListener.Close())
+	}
+	defer traces.Close()
 	dev := Dev{
 		Access: c.AccessFlags, Limits: c.LimitFlags,
 		Dir: data, StoreLimit: c.FanoutStoreLimit, Retention: c.retention(), SelfCheckEvery: c.SelfCheckEvery,
-		Edge: edge, Logger: logger, Registry: newRegistry(),
+		Edge: edge, Logger: logger, Registry: newRegistry(), Traces: traces,
 	}
 	return served(ctx, dev.Run(ctx, listener, storeListener, func() { ready(c.scheme(), listener) }))
 }

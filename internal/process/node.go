@@ -74,7 +74,7 @@ func (n Node) serve(ctx context.Context, log *eventlog.Log, listener, socket net
 }
 
 func (n Node) monitor(ctx context.Context, log *eventlog.Log) error {
-	health, err := httpapi.Health(n.Gatherer, httpapi.Check{
+	health, err := httpapi.Health(n.Gatherer, nil, httpapi.Check{
 		Name: "log", Ask: func(context.Context) error { return errors.Join(log.Failure(), log.Full()) },
 	})
 	if err != nil {

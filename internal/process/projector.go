@@ -9,10 +9,12 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tidings-io/tidings/internal/httpapi"
 	"github.com/tidings-io/tidings/internal/projections"
+	"github.com/tidings-io/tidings/internal/pulse"
 )
 
 // Projector keeps the read model.
@@ -26,20 +28,23 @@ type Projector struct {
 	SelfCheckEvery time.Duration
 	Logger         *slog.Logger
 	Registry       *prometheus.Registry
+	Tracer         trace.Tracer // nil: nothing is traced
+	Loops          *pulse.Loops // that must move for the process to be live
 }
 
 func (p Projector) versions() *projections.Versions {
 	return &projections.Versions{
 		DatabaseURL: p.DatabaseURL, Source: p.Store, Orders: p.Store, StoreID: p.Store.Name, StoreLimit: p.StoreLimit,
-		Retention: p.Retention, BatchDelay: projections.DefaultBatchDelay, Logger: p.Logger, Metrics: projections.NewMetrics(p.Registry),
+		Retention: p.Retention, Loops: p.Loops, BatchDelay: projections.DefaultBatchDelay, Logger: p.Logger, Metrics: projections.NewMetrics(p.Registry), Tracer: p.Tracer,
 	}
 }
 
 // Run projects until ctx ends; the listener serves health and metrics.
 func (p Projector) Run(ctx context.Context, listener net.Listener) error {
 	inbox := p.versions()
-	health, err := httpapi.Health(p.Registry, httpapi.Check{
+	health, err := httpapi.Health(p.Registry, p.Loops, httpapi.Check{
 		Name: "inbox", Ask: func(context.Context) error { return healthy(inbox) },
+		Lag: func(ctx context.Context) (httpapi.Lag, error) { return p.lag(ctx, inbox) },
 	})
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package process
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,14 +18,27 @@ type TokenFlags struct {
 const maxTokenBytes = 16 << 10
 
 // Token is the one to show, or "" for none. Errors do not repeat it.
-func (f TokenFlags) Token() (string, error) {
-	if _, both := os.LookupEnv("TIDINGS_TOKEN"); both && os.Getenv("TIDINGS_TOKEN_FILE") != "" {
-		return "", errors.New("TIDINGS_TOKEN and TIDINGS_TOKEN_FILE are both set: unset one")
+func (f TokenFlags) Token() (string, error) { return readToken(f.TokenFile, "TIDINGS_TOKEN") }
+
+// TargetTokenFlags are TokenFlags for the second of two APIs: a token is for one of them alone.
+type TargetTokenFlags struct {
+	ToTokenFile string `help:"File that holds the token to show to the API of --to; without one the environment's TIDINGS_TO_TOKEN counts." placeholder:"FILE" env:"TIDINGS_TO_TOKEN_FILE"`
+}
+
+// TargetToken is the one to show, or "" for none. Errors do not repeat it.
+func (f TargetTokenFlags) TargetToken() (string, error) {
+	return readToken(f.ToTokenFile, "TIDINGS_TO_TOKEN")
+}
+
+// readToken reads a token from a file or, without one, from a variable of the environment.
+func readToken(name, variable string) (string, error) {
+	if _, both := os.LookupEnv(variable); both && os.Getenv(variable+"_FILE") != "" {
+		return "", fmt.Errorf("%[1]s and %[1]s_FILE are both set: unset one", variable)
 	}
-	if f.TokenFile == "" {
-		return checkToken(os.Getenv("TIDINGS_TOKEN"), "TIDINGS_TOKEN")
+	if name == "" {
+		return checkToken(os.Getenv(variable), variable)
 	}
-	file, err := os.Open(f.TokenFile)
+	file, err := os.Open(name) //nolint:gosec // the path is the caller's to choose
 	if err != nil {
 		return "", fmt.Errorf("read the token: %w", err)
 	}
@@ -35,9 +47,9 @@ func (f TokenFlags) Token() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the token: %w", err)
 	}
-	token, err := checkToken(string(text), f.TokenFile)
+	token, err := checkToken(string(text), name)
 	if err == nil && token == "" {
-		err = fmt.Errorf("%s holds no token", f.TokenFile)
+		err = fmt.Errorf("%s holds no token", name)
 	}
 	return token, err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/pulse"
 )
 
 // span is a stretch of the log: its events, and how far it reaches, which may be
@@ -25,6 +26,7 @@ type feed struct {
 	maxBytes  int
 	skips     func(events.Position) bool            // passes over these; nil: none
 	transform func(events.Recorded) events.Recorded // see Inbox; nil: none
+	pulse     *pulse.Pulse                          // of who fills it; nil: nobody's
 
 	filled chan struct{} // something is there to take
 	roomy  chan struct{} // something was taken
@@ -59,7 +61,9 @@ func (f *feed) fill(ctx context.Context, source Source, after events.Position) {
 }
 
 func (f *feed) read(ctx context.Context, source Source, after events.Position) error {
+	defer f.pulse.Rest()
 	for m, err := range source.Subscribe(ctx, after) {
+		f.pulse.Beat()
 		switch {
 		case err != nil:
 			return &storeAway{fmt.Errorf("read the log after %s: %w", after, err)}
@@ -78,6 +82,7 @@ func (f *feed) read(ctx context.Context, source Source, after events.Position) e
 		if err != nil {
 			return err
 		}
+		f.pulse.Rest() // for as long as nothing comes
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -105,11 +110,13 @@ func (f *feed) event(ctx context.Context, s events.Stored) error {
 		sweeps = 1
 	}
 	for !f.add(r, len(s.Data), sweeps) {
+		f.pulse.Rest() // who takes has a pulse of their own
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-f.roomy:
 		}
+		f.pulse.Beat()
 	}
 	return nil
 }

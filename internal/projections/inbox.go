@@ -12,8 +12,10 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/pulse"
 )
 
 // inboxName is the projection's name in the table projections and in metrics.
@@ -52,6 +54,10 @@ type Inbox struct {
 	BatchDelay time.Duration
 	Logger     *slog.Logger // nil logs nothing
 	Metrics    *Metrics     // nil counts for nobody
+	Loops      *pulse.Loops // hears of the loop that folds; nil: nobody does
+	// Tracer makes a span of each event whose trace is kept, from the beginning of its
+	// batch to the commit; nil traces nothing.
+	Tracer trace.Tracer
 
 	// What Versions gives the inbox of one version; the zero values are for an inbox
 	// that stands alone.
@@ -64,6 +70,7 @@ type Inbox struct {
 
 	metrics *Metrics
 	logger  *slog.Logger
+	pulse   *pulse.Pulse // of Run
 	lag     lag
 	folded  atomic.Int64 // events, since the process began
 
@@ -84,10 +91,14 @@ const (
 // is not of this log, it halts: Status and metrics say so and nothing more is
 // applied until the next Run. An error means that the fields are not usable.
 func (p *Inbox) Run(ctx context.Context) error {
+	name := foldName(p.schema)
+	p.pulse = p.Loops.Begin(name)
+	defer p.Loops.End(name, p.pulse)
 	config, err := p.prepare()
 	if err != nil {
 		return err
 	}
+	config.DialFunc = pulse.Dial(p.pulse, config.DialFunc)
 	p.enter(StateStarting, "")
 	defer p.enter(StateStopped, "")
 	var watch sync.WaitGroup
@@ -101,6 +112,7 @@ func (p *Inbox) Run(ctx context.Context) error {
 	for {
 		began := time.Now()
 		err := p.session(ctx, config)
+		p.pulse.Rest()
 		if ctx.Err() != nil {
 			return nil // a session cut short by our own end is no fault
 		}

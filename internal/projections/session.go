@@ -38,7 +38,7 @@ func (p *Inbox) session(ctx context.Context, config *pgx.ConnConfig) error {
 	if err := p.awaitLock(ctx, conn); err != nil {
 		return err
 	}
-	w := &writer{conn: conn, storeLimit: p.StoreLimit, metrics: p.metrics, applied: p.reached, silent: p.silent.Load, born: p.born}
+	w := &writer{conn: conn, storeLimit: p.StoreLimit, metrics: p.metrics, applied: p.reached, silent: p.silent.Load, born: p.born, tracer: p.Tracer}
 	err = p.resume(ctx, w)
 	if err == nil {
 		err = p.keep(ctx, conn)
@@ -55,6 +55,7 @@ func (p *Inbox) session(ctx context.Context, config *pgx.ConnConfig) error {
 // awaitLock stands by until this is the one runner.
 func (p *Inbox) awaitLock(ctx context.Context, conn *pgx.Conn) error {
 	for {
+		p.pulse.Beat()
 		var mine bool
 		if err := one(ctx, conn, sqlLockTry, []any{inboxName}, &mine); err != nil {
 			return fmt.Errorf("ask for the projector's lock: %w", err)
@@ -77,6 +78,8 @@ func (p *Inbox) follow(ctx context.Context, w *writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	feed := newFeed(p.BatchEvents, p.BatchBytes)
 	feed.skips, feed.transform = p.skips, p.transform
+	feed.pulse = p.Loops.Begin(readName(p.schema))
+	defer p.Loops.End(readName(p.schema), feed.pulse)
 	var reader sync.WaitGroup
 	defer reader.Wait()
 	defer cancel()
@@ -87,6 +90,7 @@ func (p *Inbox) follow(ctx context.Context, w *writer) error {
 	idle := idler{through: w.position}
 	clean := cleaner{history: p.KeepHistory}
 	for {
+		p.pulse.Beat()
 		s, err := feed.take(ctx, idleEvery)
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tidings-io/tidings/internal/events"
 )
@@ -32,6 +33,12 @@ type Status struct {
 	// Halted is the position of the event that cannot be applied; 0 where it is not
 	// an event that halts the projection.
 	Halted events.Position
+	// Building says that what is being folded has never been complete yet.
+	Building bool
+	// LagEvents and Lag are how far it is behind the log, in positions and by the age
+	// of the oldest event that was read; known only while it runs.
+	LagEvents events.Position
+	Lag       time.Duration
 }
 
 // Status may be called at any time, from anywhere.

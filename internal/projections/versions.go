@@ -11,8 +11,10 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/pulse"
 )
 
 // Versions keeps the inbox read model: a version of it, or several beside each
@@ -32,12 +34,15 @@ type Versions struct {
 	Retention
 	Logger  *slog.Logger // nil logs nothing
 	Metrics *Metrics     // nil counts for nobody
+	Tracer  trace.Tracer // nil traces nothing; see Inbox
+	Loops   *pulse.Loops // hears of the loop that leads, and of each that folds; nil: nobody does
 
 	transform map[int]func(events.Recorded) events.Recorded // a test's change of one version's rules
 	reach     func(phase string)                            // tells a test where the leader is; nil: nobody
 
 	metrics *Metrics
 	logger  *slog.Logger
+	pulse   *pulse.Pulse // of Run
 
 	mu     sync.Mutex
 	status Status // guarded by mu
@@ -47,6 +52,8 @@ type Versions struct {
 // again. It outlives Postgres and the store going away. While another process leads
 // it stands by. An error means that the fields are not usable.
 func (v *Versions) Run(ctx context.Context) error {
+	v.pulse = v.Loops.Begin(leadName)
+	defer v.Loops.End(leadName, v.pulse)
 	config, err := v.prepare()
 	if err != nil {
 		return err
@@ -58,6 +65,7 @@ func (v *Versions) Run(ctx context.Context) error {
 	for {
 		began := time.Now()
 		err := v.session(ctx, config)
+		v.pulse.Rest()
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -103,6 +111,7 @@ func (v *Versions) connConfig(schema string) (*pgx.ConnConfig, error) {
 	} {
 		config.RuntimeParams[name] = settings[name]
 	}
+	config.DialFunc = pulse.Dial(v.pulse, config.DialFunc)
 	return config, nil
 }
 
@@ -111,7 +120,7 @@ func (v *Versions) inbox(schema string) *Inbox {
 	return &Inbox{
 		DatabaseURL: v.DatabaseURL, Source: v.Source, StoreID: v.StoreID, StoreLimit: v.StoreLimit,
 		BatchEvents: v.BatchEvents, BatchBytes: v.BatchBytes, BatchDelay: v.BatchDelay,
-		Retention: v.Retention, Logger: v.Logger, Metrics: v.metrics.ofVersion(), schema: schema,
+		Retention: v.Retention, Logger: v.Logger, Metrics: v.metrics.ofVersion(), Tracer: v.Tracer, Loops: v.Loops, schema: schema,
 	}
 }
 
@@ -141,6 +150,7 @@ func (v *Versions) session(ctx context.Context, config *pgx.ConnConfig) error {
 // awaitLead stands by until this is the one leader, and says what the base schema is.
 func (v *Versions) awaitLead(ctx context.Context, conn *pgx.Conn) (base string, err error) {
 	for {
+		v.pulse.Beat()
 		var mine bool
 		if err := one(ctx, conn, sqlVersionsLock, nil, &mine, &base); err != nil {
 			return "", fmt.Errorf("ask for the lead: %w", err)

@@ -72,9 +72,14 @@ func (l *leader) state() Status {
 	if l.orders.paused {
 		return Status{State: StatePaused, Reason: "an operator has paused it"}
 	}
-	s := l.serving().status()
+	v := l.serving()
+	s := v.status()
 	if s.State == StateStopped {
 		s.State = StateStarting
+	}
+	if v != nil && v.run != nil {
+		s.Building = !v.built && !v.current()
+		s.LagEvents, s.Lag = v.run.inbox.lag.now()
 	}
 	return s
 }

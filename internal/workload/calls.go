@@ -15,22 +15,22 @@ type changeAnswer struct {
 }
 
 // send performs one line.
-func (s *Server) send(ctx context.Context, op *Op, correlation string) (changeAnswer, reply, error) {
-	r := request{headers: map[string]string{"X-Request-Id": correlation}}
+func (s *Server) send(ctx context.Context, op *Op, correlation string) (changeAnswer, Reply, error) {
+	r := Request{Headers: map[string]string{"X-Request-Id": correlation}}
 	switch op.Kind {
 	case Subscribe, Unsubscribe:
-		r.method = http.MethodPut
+		r.Method = http.MethodPut
 		if op.Kind == Unsubscribe {
-			r.method = http.MethodDelete
+			r.Method = http.MethodDelete
 		}
-		r.path = "/v1/users/" + url.PathEscape(op.User) + "/subscriptions/" + url.PathEscape(op.Topic)
+		r.Path = "/v1/users/" + url.PathEscape(op.User) + "/subscriptions/" + url.PathEscape(op.Topic)
 	case Publish:
-		r.method, r.path = http.MethodPost, "/v1/notifications"
-		r.headers["Idempotency-Key"] = op.ID
-		r.body = notification(op)
+		r.Method, r.Path = http.MethodPost, "/v1/notifications"
+		r.Headers["Idempotency-Key"] = op.ID
+		r.Body = notification(op)
 	}
 	var answer changeAnswer
-	got, err := s.do(ctx, r, &answer)
+	got, err := s.Do(ctx, r, &answer)
 	return answer, got, err
 }
 
@@ -67,7 +67,7 @@ func (s *Server) auditPage(ctx context.Context, category, after string) ([]audit
 	var page struct {
 		Items []auditEvent `json:"items"`
 	}
-	_, err := s.do(ctx, request{method: http.MethodGet, path: "/v1/audit/events", query: query}, &page)
+	_, err := s.Do(ctx, Request{Method: http.MethodGet, Path: "/v1/audit/events", Query: query}, &page)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit log of %s after %q: %w", category, after, err)
 	}
@@ -109,7 +109,7 @@ func pages[T any](ctx context.Context, s *Server, path string, limit int, waitFo
 			Items      []T    `json:"items"`
 			NextCursor string `json:"next_cursor"`
 		}
-		if _, err := s.do(ctx, request{method: http.MethodGet, path: path, query: query}, &page); err != nil {
+		if _, err := s.Do(ctx, Request{Method: http.MethodGet, Path: path, Query: query}, &page); err != nil {
 			return nil, err
 		}
 		all = append(all, page.Items...)

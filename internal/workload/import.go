@@ -64,7 +64,7 @@ func (i *Import) Run(ctx context.Context) (*Report, error) {
 		}
 	}
 	err = r.all(ctx)
-	r.report.Retries = int(i.Server.retries.Load())
+	r.report.Retries = i.Server.Retries()
 	r.report.Took = time.Since(began)
 	return r.report, err
 }
@@ -86,7 +86,7 @@ type run struct {
 type result struct {
 	node   *node
 	answer changeAnswer
-	reply  reply
+	reply  Reply
 }
 
 // all runs the scheduler and its workers until every line is done or one fails.
@@ -154,7 +154,7 @@ func (r *run) take(got result) error {
 	r.report.Last = max(r.report.Last, position)
 	if op.Kind == Publish {
 		r.report.Notifications[got.answer.ID] = op.ID
-		if got.reply.replayed {
+		if got.reply.Replayed {
 			r.report.Replayed++
 		}
 	}

@@ -26,6 +26,7 @@ type Progress struct {
 	at      int // done when it began
 	told    time.Time
 	noticed time.Time
+	reached string
 }
 
 const (
@@ -50,6 +51,9 @@ func (p *Progress) Show(done, total int) {
 		}
 	}
 	if p.bar != nil {
+		if p.reached != "" {
+			p.bar.Describe(p.Task + " " + p.reached)
+		}
 		_ = p.bar.Set(done - p.at) // a terminal that cannot be written to is no reason to stop
 		return
 	}
@@ -57,6 +61,13 @@ func (p *Progress) Show(done, total int) {
 		p.told = time.Now()
 		p.line(done, total)
 	}
+}
+
+// Reached is shown beside the next progress: how far the task is in words of its own.
+func (p *Progress) Reached(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reached = text
 }
 
 // Notice shows a line that is not about progress, at most one every few seconds.
@@ -102,7 +113,11 @@ func (p *Progress) line(done, total int) {
 	if rate > 0 {
 		left = time.Duration(float64(total-done) / rate * float64(time.Second)).Round(time.Second).String()
 	}
-	p.print("%s: %d of %d, %.0f/s, %s left\n", p.Task, done, total, rate, left)
+	reached := p.reached
+	if reached != "" {
+		reached = ", " + reached
+	}
+	p.print("%s: %d of %d, %.0f/s, %s left%s\n", p.Task, done, total, rate, left, reached)
 }
 
 func (p *Progress) print(format string, args ...any) {

@@ -97,27 +97,57 @@ func (p *Problem) Error() string {
 	return b.String()
 }
 
-// request is one call to the API, ready to be sent any number of times.
-type request struct {
-	method  string
-	path    string // escaped
-	query   url.Values
-	headers map[string]string
-	body    any // nil for none
+// Request is one call to the API, ready to be sent any number of times.
+type Request struct {
+	Method  string
+	Path    string // escaped
+	Query   url.Values
+	Headers map[string]string
+	Body    any // nil for none
 }
 
-// reply is what an answer carries besides its body.
-type reply struct {
-	status   int
-	replayed bool
+// Reply is what an answer carries besides its body.
+type Reply struct {
+	Status   int
+	Replayed bool // an earlier request with the same Idempotency-Key did it
 }
 
-// do sends a request until the server has answered it and decodes the answer's body.
-func (s *Server) do(ctx context.Context, r request, answer any) (reply, error) {
+// Do sends a request until the server has answered it and decodes the answer's body. What the server refuses for good
+// is a *Problem.
+func (s *Server) Do(ctx context.Context, r Request, answer any) (Reply, error) {
 	body, err := r.encoded()
 	if err != nil {
-		return reply{}, err
+		return Reply{}, err
 	}
+	var got Reply
+	err = s.patiently(ctx, func() error {
+		var err error
+		got, err = s.attempt(ctx, r, body, answer)
+		return err
+	})
+	return got, err
+}
+
+// Open sends a request until the server has begun to answer it, and returns the answer's body, to be read for as long
+// as ctx lasts and to be closed. It is for answers that have no end, or none soon.
+func (s *Server) Open(ctx context.Context, r Request) (io.ReadCloser, error) {
+	body, err := r.encoded()
+	if err != nil {
+		return nil, err
+	}
+	var response *http.Response
+	err = s.patiently(ctx, func() error {
+		response, err = s.begin(ctx, r, body)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return response.Body, nil
+}
+
+// patiently makes attempts until one has an answer, is refused for good, or patience ends.
+func (s *Server) patiently(ctx context.Context, attempt func() error) error {
 	waits := backoff.ExponentialBackOff{
 		InitialInterval: 50 * time.Millisecond, Multiplier: 1.6, RandomizationFactor: 0.5, MaxInterval: 2 * time.Second,
 	}
@@ -128,24 +158,27 @@ func (s *Server) do(ctx context.Context, r request, answer any) (reply, error) {
 	}
 	giveUp := time.Now().Add(patience)
 	for {
-		got, err := s.attempt(ctx, r, body, answer)
+		err := attempt()
 		var away *awayError
 		if err == nil || !errors.As(err, &away) || ctx.Err() != nil {
-			return got, err
+			return err
 		}
 		wait := max(waits.NextBackOff(), away.retryAfter)
 		if time.Now().Add(wait).After(giveUp) {
-			return got, fmt.Errorf("gave up after %s: %w", patience, err)
+			return fmt.Errorf("gave up after %s: %w", patience, err)
 		}
 		s.retries.Add(1)
 		if s.Away != nil {
 			s.Away(away)
 		}
 		if err := pause(ctx, wait); err != nil {
-			return got, err
+			return err
 		}
 	}
 }
+
+// Retries is how many attempts beyond the first were made so far.
+func (s *Server) Retries() int { return int(s.retries.Load()) }
 
 // awayError is a failure that another attempt may not meet.
 type awayError struct {
@@ -156,14 +189,35 @@ type awayError struct {
 func (e *awayError) Error() string { return e.err.Error() }
 func (e *awayError) Unwrap() error { return e.err }
 
-func (s *Server) attempt(ctx context.Context, r request, body []byte, answer any) (reply, error) {
+func (s *Server) attempt(ctx context.Context, r Request, body []byte, answer any) (Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	sent, err := http.NewRequestWithContext(ctx, r.method, s.address(r), bytes.NewReader(body))
+	response, err := s.begin(ctx, r, body)
 	if err != nil {
-		return reply{}, fmt.Errorf("make request: %w", err)
+		return Reply{}, err
 	}
-	for name, value := range r.headers {
+	defer response.Body.Close() //nolint:errcheck // read to its end, or given up on
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
+	if err != nil {
+		return Reply{}, &awayError{err: fmt.Errorf("read the answer to %s %s: %w", r.Method, r.Path, err)}
+	}
+	got := Reply{Status: response.StatusCode, Replayed: response.Header.Get("Idempotency-Replayed") == "true"}
+	if err := json.Unmarshal(text, answer); err != nil {
+		return got, fmt.Errorf("decode the answer to %s %s: %w", r.Method, r.Path, err)
+	}
+	return got, nil
+}
+
+// maxProblemBytes bounds an answer that says no: far more than any problem has.
+const maxProblemBytes = 1 << 20
+
+// begin sends a request once and returns the answer that says yes, whose body is to be read and closed.
+func (s *Server) begin(ctx context.Context, r Request, body []byte) (*http.Response, error) {
+	sent, err := http.NewRequestWithContext(ctx, r.Method, s.address(r), bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	for name, value := range r.Headers {
 		sent.Header.Set(name, value)
 	}
 	if len(body) > 0 {
@@ -174,27 +228,23 @@ func (s *Server) attempt(ctx context.Context, r request, body []byte, answer any
 	}
 	response, err := s.client().Do(sent)
 	if err != nil {
-		return reply{}, connectionError(err)
+		return nil, connectionError(err)
+	}
+	if response.StatusCode < http.StatusMultipleChoices {
+		return response, nil
 	}
 	defer response.Body.Close() //nolint:errcheck // read to its end, or given up on
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes))
 	if err != nil {
-		return reply{}, &awayError{err: fmt.Errorf("read the answer to %s %s: %w", r.method, r.path, err)}
+		return nil, &awayError{err: fmt.Errorf("read the answer to %s %s: %w", r.Method, r.Path, err)}
 	}
-	got := reply{status: response.StatusCode, replayed: response.Header.Get("Idempotency-Replayed") == "true"}
-	if response.StatusCode >= http.StatusMultipleChoices {
-		return got, refusal(response, text)
-	}
-	if err := json.Unmarshal(text, answer); err != nil {
-		return got, fmt.Errorf("decode the answer to %s %s: %w", r.method, r.path, err)
-	}
-	return got, nil
+	return nil, refusal(response, text)
 }
 
-func (s *Server) address(r request) string {
-	address := strings.TrimSuffix(s.URL, "/") + r.path
-	if len(r.query) > 0 {
-		address += "?" + r.query.Encode()
+func (s *Server) address(r Request) string {
+	address := strings.TrimSuffix(s.URL, "/") + r.Path
+	if len(r.Query) > 0 {
+		address += "?" + r.Query.Encode()
 	}
 	return address
 }
@@ -209,11 +259,11 @@ func (s *Server) client() *http.Client {
 // sharedClient is what servers without a client of their own use.
 var sharedClient = NewClient()
 
-func (r request) encoded() ([]byte, error) {
-	if r.body == nil {
+func (r Request) encoded() ([]byte, error) {
+	if r.Body == nil {
 		return nil, nil
 	}
-	body, err := json.Marshal(r.body)
+	body, err := json.Marshal(r.Body)
 	if err != nil {
 		return nil, fmt.Errorf("encode request: %w", err)
 	}

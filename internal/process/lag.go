@@ -1,0 +1,91 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/httpapi"
+	"github.com/tidings-io/tidings/internal/projections"
+	"github.com/tidings-io/tidings/internal/queries"
+)
+
+// behindAfter is when the read model is said to be behind: a query that is to be as
+// new as a command just answered waits no longer than this.
+const behindAfter = 5 * time.Second
+
+// lag is how far what readers are answered from is behind, as its projector wrote
+// down within the last second, or else by the log itself.
+func (c *Connections) lag(ctx context.Context, reads *queries.Queries) (httpapi.Lag, error) {
+	versions, err := reads.Projections(ctx)
+	if err != nil {
+		return httpapi.Lag{}, err
+	}
+	for _, v := range versions {
+		if !v.Serving {
+			continue
+		}
+		lag := httpapi.Lag{Events: v.LagEvents, Age: time.Duration(v.LagSeconds * float64(time.Second))}
+		if v.State != string(projections.StateRunning) {
+			if lag, err = c.lagByLog(ctx, v.Position); err != nil {
+				return lag, err
+			}
+		}
+		lag.Building = !v.CaughtUp && lag.Events > 0
+		lag.Reason = whyBehind(lag, v.State, v.Reason)
+		return lag, nil
+	}
+	return httpapi.Lag{}, errors.New("no version of the read model serves")
+}
+
+// lagByLog looks into the log for what comes after a position.
+func (c *Connections) lagByLog(ctx context.Context, at events.Position) (httpapi.Lag, error) {
+	for next, err := range c.Store.ReadAll(ctx, at, events.Filter{}) {
+		if err != nil {
+			return httpapi.Lag{}, fmt.Errorf("look for what comes after %s: %w", at, err)
+		}
+		head, err := c.Store.Head(ctx)
+		if err != nil {
+			return httpapi.Lag{}, fmt.Errorf("ask for the head of the log: %w", err)
+		}
+		return httpapi.Lag{
+			Events: int64(max(head, next.Position) - at), //nolint:gosec // at most MaxPosition
+			Age:    time.Since(next.At),
+		}, nil
+	}
+	return httpapi.Lag{}, nil
+}
+
+// whyBehind is "" where it is not behind: what nobody writes and nobody misses is not.
+func whyBehind(lag httpapi.Lag, state, reason string) string {
+	switch {
+	case lag.Building:
+		return "it is being folded for the first time: answers leave out what has not been reached yet"
+	case lag.Age < behindAfter:
+		return ""
+	case state == string(projections.StateRunning):
+		return "the projector does not keep up"
+	case state == "unknown":
+		return "no projector is at work"
+	case reason == "":
+		return state
+	default:
+		return state + ": " + reason
+	}
+}
+
+// lag is how far what this projector keeps is behind, whether it is the one
+// that works or stands by.
+func (p Projector) lag(ctx context.Context, inbox *projections.Versions) (lag httpapi.Lag, err error) {
+	status := inbox.Status()
+	if status.State == projections.StateRunning {
+		lag = httpapi.Lag{Events: int64(status.LagEvents), Age: status.Lag} //nolint:gosec // at most MaxPosition
+	} else if lag, err = (&Connections{Store: p.Store}).lagByLog(ctx, status.Position); err != nil {
+		return lag, err
+	}
+	lag.Building = status.Building && lag.Events > 0
+	lag.Reason = whyBehind(lag, string(status.State), status.Reason)
+	return lag, nil
+}
