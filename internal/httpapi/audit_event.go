@@ -102,12 +102,12 @@ func appendStored(b []byte, stored json.RawMessage) []byte {
 	switch {
 	case len(stored) == 0:
 		return append(b, "null"...)
+	case plainJSON(stored):
+		return append(b, stored...)
 	case !json.Valid(stored):
 		b = append(b, '"')
 		b = base64.StdEncoding.AppendEncode(b, stored)
 		return append(b, '"')
-	case bytes.IndexByte(stored, '\n') < 0 && bytes.IndexByte(stored, '\r') < 0:
-		return append(b, stored...)
 	}
 	line := bytes.NewBuffer(b)
 	if err := json.Compact(line, stored); err != nil {
