@@ -18,7 +18,7 @@ type importCmd struct {
 	File        string        `arg:"" help:"Workload to replay, plain or compressed with gzip." type:"existingfile"`
 	URL         string        `name:"url" help:"Where the API is." default:"http://127.0.0.1:8080" env:"TIDINGS_URL"`
 	Verify      string        `help:"Afterwards compare every inbox with this expected outcome." placeholder:"EXPECTED.json" type:"existingfile"`
-	Concurrency int           `help:"Requests under way at once." default:"64"`
+	Concurrency int           `help:"Requests under way at once." default:"64" unit:"requests"`
 	Patience    time.Duration `help:"How long a server that is away is waited for." default:"3m"`
 }
 
@@ -49,7 +49,11 @@ func (c *importCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	server := &workload.Server{URL: c.URL, Token: token, Patience: c.Patience}
+	client, err := c.Client()
+	if err != nil {
+		return err
+	}
+	server := &workload.Server{URL: c.URL, Token: token, Client: client, Patience: c.Patience}
 	report, err := c.replay(ctx, w, server)
 	if err != nil || want == nil {
 		return err

@@ -5,13 +5,13 @@ package main
 import (
 	"os"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/tidings-io/tidings/internal/process"
 )
 
+//go:generate go test -count=1 -run ^TestSettingsAreWrittenDown$ . -update
+
 type cli struct {
-	Config kong.ConfigFlag `help:"JSON file with values for flags; flags and environment win." placeholder:"FILE"`
+	ConfigFile process.ConfigFlag `name:"config" help:"JSON file of settings, by the flags' names without --; flags and environment win. tidings config check judges one." placeholder:"FILE"`
 
 	Dev         process.DevCommand         `cmd:"" help:"Run everything in one process: event store, Postgres, API, projector, page."`
 	Node        process.NodeCommand        `cmd:"" help:"Run the embedded event store as a process of its own; without a command it serves."`
@@ -19,6 +19,7 @@ type cli struct {
 	Postgres    process.PostgresCommand    `cmd:"" help:"Run a private Postgres and print its address."`
 	Token       process.TokenCommand       `cmd:"" help:"Make a token for development."`
 	Keys        process.KeysCommand        `cmd:"" help:"Make, list and revoke API keys."`
+	Config      process.ConfigCommand      `cmd:"" help:"Check a file of settings, or show those in force."`
 	Tail        tailCmd                    `cmd:"" help:"Print what the log records, as it is recorded."`
 	Replay      replayCmd                  `cmd:"" help:"Copy the log to a file, or play it into another instance."`
 	Import      importCmd                  `cmd:"" help:"Replay a workload through the HTTP API, and verify what came of it."`

@@ -18,7 +18,7 @@ type replayCmd struct {
 	process.TargetTokenFlags
 	pickFlags
 
-	Until  uint64    `help:"End with this position; unless given, with the log's end as of then." placeholder:"POS"`
+	Until  uint64    `help:"End with this position; unless given, with the log's end as of then." placeholder:"POS" unit:"position"`
 	To     string    `help:"Play the events into the instance whose API this is, as commands." placeholder:"URL"`
 	Before time.Time `help:"Only what was recorded before this time." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME"`
 
@@ -28,9 +28,9 @@ type replayCmd struct {
 	DryRun   bool   `help:"Count what would be done."`
 
 	Checkpoint  string        `help:"File that remembers how far it came. Unless given: tidings-replay-<source>-<target>.checkpoint here." placeholder:"FILE"`
-	Speed       float64       `help:"How many times as fast as it was recorded; 0 is as fast as possible." default:"0"`
+	Speed       float64       `help:"How many times as fast as it was recorded; 0 is as fast as possible." default:"0" unit:"times"`
 	Strict      bool          `help:"Fail at the first event that the other instance refuses for good."`
-	Concurrency int           `help:"Commands under way at once." default:"64"`
+	Concurrency int           `help:"Commands under way at once." default:"64" unit:"commands"`
 	Patience    time.Duration `help:"How long a server that is away is waited for." default:"3m"`
 }
 
@@ -91,11 +91,15 @@ func (c *replayCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	client, err := c.Client()
+	if err != nil {
+		return err
+	}
 	bar := progress("replay")
 	work := replaying{replayCmd: c, bar: bar, pick: c.pick()}
 	work.pick.Until, work.pick.To = c.Until, c.Before
 	work.log = &replay.Log{
-		Server: &workload.Server{URL: c.URL, Token: token, Patience: c.Patience, Away: work.waits("the source")},
+		Server: &workload.Server{URL: c.URL, Token: token, Client: client, Patience: c.Patience, Away: work.waits("the source")},
 		Pick:   work.pick, Broken: func(why error) { bar.Notice(why.Error()) },
 	}
 	work.file = &replay.File{Path: c.FromFile, Pick: work.pick}

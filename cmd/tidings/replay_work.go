@@ -88,7 +88,11 @@ func (w *replaying) play(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	target := &workload.Server{URL: w.To, Token: token, Patience: w.Patience, Away: w.waits("the other instance")}
+	client, err := w.Client()
+	if err != nil {
+		return err
+	}
+	target := &workload.Server{URL: w.To, Token: token, Client: client, Patience: w.Patience, Away: w.waits("the other instance")}
 	pair, err := w.pair(ctx, target)
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ type tailCmd struct {
 
 // pickFlags say which events are meant.
 type pickFlags struct {
-	After         *uint64   `help:"Begin after this position; 0 is the beginning of the log." placeholder:"POS"`
+	After         *uint64   `help:"Begin after this position; 0 is the beginning of the log." placeholder:"POS" unit:"position"`
 	From          time.Time `help:"Begin with what was recorded at this time, such as 2026-05-03T00:00:00Z." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME"`
 	User          string    `help:"Only what concerns this user." placeholder:"NAME"`
 	Topic         string    `help:"Only what concerns this topic." placeholder:"NAME"`
@@ -70,9 +70,13 @@ func (c *tailCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	client, err := c.Client()
+	if err != nil {
+		return err
+	}
 	say := func(why error) { fmt.Fprintln(os.Stderr, "tail:", why) }
 	log := &replay.Log{
-		Server: &workload.Server{URL: c.URL, Token: token, Patience: foreverPatience, Away: say},
+		Server: &workload.Server{URL: c.URL, Token: token, Client: client, Patience: foreverPatience, Away: say},
 		Pick:   c.pick(), Broken: say,
 	}
 	// A line is written when its event has come, not when a buffer is full.

@@ -191,6 +191,10 @@ var bans = []ban{
 		reason: "products do not carry the test framework",
 	},
 	{
+		path: "github.com/Shopify/toxiproxy/v2", only: nil, tests: true,
+		reason: "connections fail by themselves in production; products do not carry what makes them",
+	},
+	{
 		path: "log", only: nil,
 		reason: "logs are structured: log/slog",
 	},

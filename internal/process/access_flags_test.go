@@ -80,9 +80,7 @@ func TestTheConfigurationFile(t *testing.T) {
 	write(`{"jwt-key":["a","b"],"limit_user":"commands=7/s","daily-quota":500,"log-level":"debug"}`)
 	t.Setenv("TIDINGS_DAILY_QUOTA", "600")
 	var command APICommand
-	parser, err := kong.New(&command, kong.Configuration(readConfigFile), kong.Vars{
-		"limit_user": "", "limit_key": "", "limit_address": "", "readers_user": "", "readers_address": "",
-	})
+	parser, err := newParser(&command, "api", kong.Bind(&invocation{name: "api"}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,8 +31,8 @@ type API struct {
 	Monitor  net.Listener    // serves health and metrics, and the API no metrics; nil: the API does all
 	Logger   *slog.Logger
 	Registry *prometheus.Registry
-	Tracer   trace.Tracer // nil: nothing is traced
 	Loops    *pulse.Loops // that must move for the process to be live
+	Tracer   trace.Tracer // nil: nothing is traced
 }
 
 // Run serves on the listener until ctx ends, and then drains. Neither the store
@@ -57,7 +57,7 @@ func (a API) Run(ctx context.Context, listener net.Listener, serving func()) err
 		Store: a.Store, Log: a.Store, Reads: patient{reads, drain}, Hub: hub, Console: web.Console(),
 		Stream:         httpapi.StreamOptions{Drain: drain},
 		TrustedProxies: a.Edge.TrustedProxies, Origins: a.Edge.Origins, Hosts: a.Edge.Hosts, Limits: a.Limits,
-		Ready: a.checks(hub, reads), Loops: a.Loops, Logger: a.Logger, Tracer: a.Tracer, Registerer: a.Registry, Gatherer: a.Registry,
+		Ready: a.checks(hub, reads), Logger: a.Logger, Loops: a.Loops, Tracer: a.Tracer, Registerer: a.Registry, Gatherer: a.Registry,
 	}
 	config.MetricsElsewhere = a.Monitor != nil
 	if a.Access != nil {

@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -21,7 +20,7 @@ import (
 
 // APICommand is the program api.
 type APICommand struct {
-	Config kong.ConfigFlag `help:"JSON file with values for flags; flags and environment win." placeholder:"FILE"`
+	Config ConfigFlag `help:"JSON file of settings, by the flags' names without --; flags and environment win. tidings config check judges one." placeholder:"FILE"`
 	LogFlags
 	TraceFlags
 	ConnectFlags
@@ -96,7 +95,7 @@ func (c *APICommand) Run(ctx context.Context) error {
 
 // FanoutFlags say how notifications reach inboxes.
 type FanoutFlags struct {
-	FanoutStoreLimit int `help:"Subscribers up to which a topic's notifications are stored per recipient; above it they are joined when read." default:"${store_limit}" env:"TIDINGS_FANOUT_STORE_LIMIT"`
+	FanoutStoreLimit int `help:"Subscribers up to which a topic's notifications are stored per recipient; above it they are joined when read." default:"${store_limit}" unit:"subscribers" env:"TIDINGS_FANOUT_STORE_LIMIT"`
 }
 
 // Validate refuses what means nothing.
@@ -110,22 +109,22 @@ func (f FanoutFlags) Validate() error {
 // RetentionFlags say what inboxes keep.
 type RetentionFlags struct {
 	InboxKeepAge     time.Duration `help:"Hide items older than this; 0 keeps them for ever." default:"0s" env:"TIDINGS_INBOX_KEEP_AGE"`
-	InboxKeepItems   int           `help:"Hide all but the newest so many items of each user; 0 keeps all." default:"0" env:"TIDINGS_INBOX_KEEP_ITEMS"`
+	InboxKeepItems   int           `help:"Hide all but the newest so many items of each user; 0 keeps all." default:"0" unit:"items" env:"TIDINGS_INBOX_KEEP_ITEMS"`
 	InboxKeepHistory time.Duration `help:"Delete from the tables what has been hidden for longer than this. Answers about older times are read from the log." default:"${keep_history}" env:"TIDINGS_INBOX_KEEP_HISTORY"`
 }
 
 // Validate refuses what means nothing.
-func (f RetentionFlags) Validate() error {
-	switch {
-	case f.InboxKeepAge < 0:
-		return errors.New("--inbox-keep-age must not be negative")
-	case f.InboxKeepItems < 0:
-		return errors.New("--inbox-keep-items must not be negative")
-	case f.InboxKeepHistory <= 0:
-		return errors.New("--inbox-keep-history must be more than 0")
-	default:
-		return nil
+func (f RetentionFlags) Validate() (err error) {
+	if f.InboxKeepAge < 0 {
+		err = errors.Join(err, errors.New("--inbox-keep-age must not be negative"))
 	}
+	if f.InboxKeepItems < 0 {
+		err = errors.Join(err, errors.New("--inbox-keep-items must not be negative"))
+	}
+	if f.InboxKeepHistory <= 0 {
+		err = errors.Join(err, errors.New("--inbox-keep-history must be more than 0"))
+	}
+	return err
 }
 
 func (f RetentionFlags) retention() projections.Retention {
@@ -134,7 +133,7 @@ func (f RetentionFlags) retention() projections.Retention {
 
 // ProjectorCommand is the program projector.
 type ProjectorCommand struct {
-	Config kong.ConfigFlag `help:"JSON file with values for flags; flags and environment win." placeholder:"FILE"`
+	Config ConfigFlag `help:"JSON file of settings, by the flags' names without --; flags and environment win. tidings config check judges one." placeholder:"FILE"`
 	LogFlags
 	TraceFlags
 	ConnectFlags

@@ -37,6 +37,7 @@ func Connect(ctx context.Context, storeURL, databaseURL string, logger *slog.Log
 	config, err := parseDatabaseURL(databaseURL)
 	var database *database
 	if err == nil {
+		bound(config)
 		database, err = openDatabase(ctx, config, registerer, traces)
 	}
 	if err != nil {

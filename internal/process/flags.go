@@ -57,14 +57,9 @@ func Main(cli any, name, description string, args []string, stderr io.Writer) in
 	defer stop()
 	context.AfterFunc(ctx, stop) // from then on signals kill
 
-	parser, err := kong.New(cli, kong.Name(name), kong.Description(description), kong.UsageOnError(),
-		kong.Configuration(readConfigFile), kong.Resolvers(kong.ResolverFunc(secretFile)), kong.ValueFormatter(explained), kong.Help(help), kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
-		kong.Vars{
-			"store_limit": strconv.Itoa(projections.DefaultStoreLimit), "keep_history": projections.DefaultKeepHistory.String(),
-			"self_check_every": selfcheck.DefaultEvery.String(),
-			"limit_user":       defaultLimitUser, "limit_key": defaultLimitKey, "limit_address": defaultLimitAddress,
-			"readers_user": strconv.Itoa(defaultReadersPerUser), "readers_address": strconv.Itoa(defaultReadersPerAddress),
-		}, kong.Writers(os.Stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)))
+	given := &invocation{name: name, grammar: cli}
+	parser, err := newParser(cli, name, kong.Description(description), kong.UsageOnError(), kong.Help(help),
+		kong.Writers(os.Stdout, stderr), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(given))
 	if err != nil {
 		panic(err) // a mistake in the grammar
 	}
@@ -73,12 +68,46 @@ func Main(cli any, name, description string, args []string, stderr io.Writer) in
 		fmt.Fprintf(stderr, "%s: %s\nTry %s --help.\n", name, withoutPasswords(err.Error()), name)
 		return exitUsage
 	}
-	warnOfArguments(parsed, loggerOf(cli, parsed))
+	given.introduce(parsed, loggerOf(cli, parsed))
 	if err := parsed.Run(); err != nil {
 		fmt.Fprintf(stderr, "%s: %s\n", name, err)
 		return exitFailed
 	}
 	return 0
+}
+
+// invocation is a program and what it was given.
+type invocation struct {
+	name    string
+	grammar any        // a pointer to its struct of flags and commands
+	file    configFile // of settings; the zero value where none was named
+}
+
+// introduce says what there is to say of the settings before anything runs.
+func (i *invocation) introduce(parsed *kong.Context, logger *slog.Logger) {
+	warnOfArguments(parsed, logger)
+	for name, near := range strayVariables(os.Environ(), variablesOf(parsed.Model.Node, grammarOf())) {
+		if near == "" {
+			logger.Warn("a variable of the environment means nothing to any program", "variable", name)
+		} else {
+			logger.Warn("a variable of the environment means nothing to any program", "variable", name, "meant", near)
+		}
+	}
+	logEffective(logger, effectiveOf(parsed, i.file))
+}
+
+// newParser reads arguments, environment and files into cli.
+func newParser(cli any, name string, options ...kong.Option) (*kong.Kong, error) {
+	return kong.New(cli, append([]kong.Option{
+		kong.Name(name), kong.Resolvers(kong.ResolverFunc(secretFile)), kong.ValueFormatter(explained),
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}),
+		kong.Vars{
+			"store_limit": strconv.Itoa(projections.DefaultStoreLimit), "keep_history": projections.DefaultKeepHistory.String(),
+			"self_check_every": selfcheck.DefaultEvery.String(),
+			"limit_user":       defaultLimitUser, "limit_key": defaultLimitKey, "limit_address": defaultLimitAddress,
+			"readers_user": strconv.Itoa(defaultReadersPerUser), "readers_address": strconv.Itoa(defaultReadersPerAddress),
+		},
+	}, options...)...)
 }
 
 // help shows the flags of a command's default subcommand as the command's own: that is what they are to whoever types them.

@@ -32,18 +32,18 @@ type LimitFlags struct {
 	LimitUser         string `help:"What each user, or other subject of tokens, may do: rates of commands, queries and connects (of streams), each as 100/s, 10/m, or 100/s:200 with how many may come at once; off is no limit. Unless given: with access control ${limit_user}, else off." placeholder:"RATES" env:"TIDINGS_LIMIT_USER"`
 	LimitKey          string `help:"The same for each API key. Unless given: with access control ${limit_key}, else off." placeholder:"RATES" env:"TIDINGS_LIMIT_KEY"`
 	LimitAddress      string `help:"The same for each client's address (of IPv6, each /64). Unless given: with access control ${limit_address}, else off." placeholder:"RATES" env:"TIDINGS_LIMIT_ADDRESS"`
-	DailyQuota        int    `help:"How many notifications each subject may publish in a day (UTC); 0 is no limit." default:"0" env:"TIDINGS_DAILY_QUOTA"`
-	ReadersPerUser    int    `help:"How many streams of one user's inbox each API instance keeps open; 0 is no limit. Unless given: with access control ${readers_user}, else no limit." placeholder:"N" default:"-1" env:"TIDINGS_READERS_PER_USER"`
-	ReadersPerAddress int    `help:"The same for each client's address. Unless given: with access control ${readers_address}, else no limit." placeholder:"N" default:"-1" env:"TIDINGS_READERS_PER_ADDRESS"`
+	DailyQuota        int    `help:"How many notifications each subject may publish in a day (UTC); 0 is no limit." default:"0" unit:"notifications a day" env:"TIDINGS_DAILY_QUOTA"`
+	ReadersPerUser    int    `help:"How many streams of one user's inbox each API instance keeps open; 0 is no limit. Unless given: with access control ${readers_user}, else no limit." placeholder:"N" default:"-1" unit:"streams" env:"TIDINGS_READERS_PER_USER"`
+	ReadersPerAddress int    `help:"The same for each client's address. Unless given: with access control ${readers_address}, else no limit." placeholder:"N" default:"-1" unit:"streams" env:"TIDINGS_READERS_PER_ADDRESS"`
 }
 
 // Validate refuses what means nothing.
 func (f *LimitFlags) Validate() error {
 	_, err := f.options(true)
-	switch {
-	case f.DailyQuota < 0:
+	if f.DailyQuota < 0 {
 		err = errors.Join(err, errors.New("--daily-quota must not be negative"))
-	case f.ReadersPerUser < unset || f.ReadersPerAddress < unset:
+	}
+	if f.ReadersPerUser < unset || f.ReadersPerAddress < unset {
 		err = errors.Join(err, errors.New("--readers-per-user and --readers-per-address must not be negative"))
 	}
 	return err
@@ -52,6 +52,7 @@ func (f *LimitFlags) Validate() error {
 // options are the limits; guarded says whether there is access control.
 func (f *LimitFlags) options(guarded bool) (limits.Options, error) {
 	o := limits.Options{DailyQuota: f.DailyQuota}
+	var flaws error
 	for _, flag := range []struct {
 		name, given, byDefault string
 		rates                  *limits.Rates
@@ -65,7 +66,7 @@ func (f *LimitFlags) options(guarded bool) (limits.Options, error) {
 			text = cmp.Or(text, flag.byDefault)
 		}
 		if err := flag.rates.UnmarshalText([]byte(cmp.Or(text, "off"))); err != nil {
-			return o, fmt.Errorf("%s: %w", flag.name, err)
+			flaws = errors.Join(flaws, fmt.Errorf("%s: %w", flag.name, err))
 		}
 	}
 	o.ReadersPerUser, o.ReadersPerAddress = f.ReadersPerUser, f.ReadersPerAddress
@@ -75,7 +76,7 @@ func (f *LimitFlags) options(guarded bool) (limits.Options, error) {
 	if o.ReadersPerAddress == unset {
 		o.ReadersPerAddress = ifGuarded(guarded, defaultReadersPerAddress)
 	}
-	return o, nil
+	return o, flaws
 }
 
 func ifGuarded(guarded bool, n int) int {

@@ -22,7 +22,7 @@ import (
 type NodeCertificateCommand struct {
 	Hosts []string `arg:"" help:"Names and IP addresses under which clients reach the node."`
 	Dir   string   `help:"Directory of the files, made when missing." default:"./tls"`
-	Days  int      `help:"How long the certificate is valid." default:"365"`
+	Days  int      `help:"How long the certificate is valid." default:"365" unit:"days"`
 }
 
 // Validate refuses what means nothing.

@@ -31,7 +31,7 @@ type NodeServeCommand struct {
 	MonitorListen string `help:"Address to serve /livez, /readyz and /metrics on, such as 127.0.0.1:2114; none unless given." env:"TIDINGS_NODE_MONITOR_LISTEN"`
 	Insecure      bool   `help:"Listen on addresses that others can reach, also without TLS and users; the monitor has neither." env:"TIDINGS_INSECURE"`
 	NodeAccessFlags
-	MinFreeMiB int64 `name:"min-free-mib" help:"Free space in MiB that the disk must keep: below it appends are refused until there is room. 0: 256, or a tenth of a small disk, but at least 96." default:"0" env:"TIDINGS_NODE_MIN_FREE_MIB"`
+	MinFreeMiB int64 `name:"min-free-mib" help:"Free space in MiB that the disk must keep: below it appends are refused until there is room. 0: 256, or a tenth of a small disk, but at least 96." default:"0" unit:"MiB" env:"TIDINGS_NODE_MIN_FREE_MIB"`
 	AcceptLoss bool  `help:"Open a log that lost acknowledged events at its end, and go on without them; their positions are not used again."`
 }
 

@@ -54,12 +54,6 @@ const (
 	rebuildLook = 500 * time.Millisecond
 )
 
-// projectionsClient follows nobody elsewhere: the API redirects nowhere, and a token is
-// for where --url says alone.
-var projectionsClient = &http.Client{
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-}
-
 // ask sends a request and returns the answer's body; a problem is an error that
 // says what it means.
 func (f ProjectionsFlags) ask(ctx context.Context, method, path string, body any) ([]byte, error) {
@@ -87,7 +81,12 @@ func (f ProjectionsFlags) ask(ctx context.Context, method, path string, body any
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	response, err := projectionsClient.Do(request)
+	client, err := f.Client()
+	if err != nil {
+		return nil, err
+	}
+	defer client.CloseIdleConnections() // a rebuild that is waited for asks often, and each time anew
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("the API does not answer: %w: say where it is with --url", err)
 	}
@@ -291,7 +290,7 @@ func (c *ProjectionsResumeCommand) Run(ctx context.Context) error {
 // ProjectionsSkipCommand is `tidings projections skip`.
 type ProjectionsSkipCommand struct {
 	ProjectionsFlags
-	Position uint64 `help:"Of the event; status names it." required:""`
+	Position uint64 `help:"Of the event; status names it." required:"" unit:"position"`
 	Reason   string `help:"Why it may be passed over; it is kept in the log." required:""`
 }
 

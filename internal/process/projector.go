@@ -28,14 +28,14 @@ type Projector struct {
 	SelfCheckEvery time.Duration
 	Logger         *slog.Logger
 	Registry       *prometheus.Registry
-	Tracer         trace.Tracer // nil: nothing is traced
 	Loops          *pulse.Loops // that must move for the process to be live
+	Tracer         trace.Tracer // nil: nothing is traced
 }
 
 func (p Projector) versions() *projections.Versions {
 	return &projections.Versions{
 		DatabaseURL: p.DatabaseURL, Source: p.Store, Orders: p.Store, StoreID: p.Store.Name, StoreLimit: p.StoreLimit,
-		Retention: p.Retention, Loops: p.Loops, BatchDelay: projections.DefaultBatchDelay, Logger: p.Logger, Metrics: projections.NewMetrics(p.Registry), Tracer: p.Tracer,
+		Retention: p.Retention, BatchDelay: projections.DefaultBatchDelay, Logger: p.Logger, Metrics: projections.NewMetrics(p.Registry), Loops: p.Loops, Tracer: p.Tracer,
 	}
 }
 

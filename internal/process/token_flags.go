@@ -7,9 +7,12 @@ import (
 	"strings"
 )
 
-// TokenFlags say which token a command shows to the API. The token itself is no flag,
-// as whoever lists the machine's processes would see it.
+// TokenFlags say which token a command shows to the API, and how it knows that it is
+// the API. The token itself is no flag, as whoever lists the machine's processes would
+// see it.
 type TokenFlags struct {
+	CAFlags
+
 	TokenFile string `help:"File that holds the token to show to the API; without one the environment's TIDINGS_TOKEN counts." placeholder:"FILE" env:"TIDINGS_TOKEN_FILE"`
 }
 
