@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -19,7 +20,8 @@ var errFenced = errors.New("another projector has moved the checkpoint")
 // unappliable is an event the projection stops at.
 type unappliable struct {
 	at    events.Position
-	event *named // nil where it is the checkpoint that is wrong
+	event *named    // nil where it is the checkpoint that is wrong
+	since time.Time // when the store accepted it
 	err   error
 }
 

@@ -17,6 +17,7 @@ const ordersEvery = 200 * time.Millisecond
 func (p *Inbox) halt(ctx context.Context, conn *pgx.Conn, why *unappliable) error {
 	p.enterHalt(why)
 	p.logger.With(why.keys()...).Error("the projection is halted", "error", why.err)
+	p.lag.behind(why.since)
 	at := int64(why.at) //nolint:gosec // at most MaxPosition
 	if err := exec(ctx, conn, sqlCheckpointHalt, inboxName, at, text(why.reason())); err != nil {
 		return fmt.Errorf("write down that the projection is halted: %w", err)

@@ -99,14 +99,20 @@ func (w *watched) inHealth(ctx context.Context, t *testing.T) {
 			return err
 		})
 	}
-	eventually(ctx, t, calmDeadline, "nothing fires in health", func() error {
+	w.calm(ctx, t, "")
+	t.Logf("in health %d expressions found series, and none of %d alerts fires", len(questions), len(alerts))
+}
+
+// calm waits until an alert does not fire, or none does where it is "".
+func (w *watched) calm(ctx context.Context, t *testing.T, alert string) {
+	t.Helper()
+	eventually(ctx, t, calmDeadline, "it is calm", func() error {
 		firing, err := w.prometheus.firing(ctx)
-		if err == nil && len(firing) > 0 {
+		if err == nil && (alert == "" && len(firing) > 0 || slices.Contains(firing, alert)) {
 			err = fmt.Errorf("%v fire", firing)
 		}
 		return err
 	})
-	t.Logf("in health %d expressions found series, and none of %d alerts fires", len(questions), len(alerts))
 }
 
 // selector is a metric with its labels.
@@ -159,6 +165,7 @@ func (w *watched) slowly(ctx context.Context, t *testing.T) {
 	w.farDatabase.unspoil(ctx, t, "slow")
 	w.operate(t, "resume")
 	w.fires(ctx, t, began, "TidingsInboxSlow", "TidingsReadersDropped")
+	w.calm(ctx, t, "TidingsHubBehind") // the slow hub was, too, by the seconds that these rules take for a minute
 }
 
 // guess shows wrong tokens to the API, and wrong passwords to the node, until stopped.
@@ -248,7 +255,7 @@ func (w *watched) corrupt(ctx context.Context, t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(ctx)
-	const taken = `delete from inbox where ctid = (select i.ctid from inbox i join users u using (user_id) where u.name = 'ann' order by position limit 1)`
+	const taken = `delete from inbox where (user_id, position) = (select user_id, position from inbox join users using (user_id) where name = 'ann' limit 1)`
 	if tag, err := conn.Exec(ctx, taken); err != nil || tag.RowsAffected() != 1 {
 		t.Fatalf("take an item out: %d rows, %v", tag.RowsAffected(), err)
 	}
@@ -262,6 +269,7 @@ func (w *watched) poisoned(ctx context.Context, t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	config.Logger = esdb.NoopLogging()
 	client, err := esdb.NewClient(config)
 	if err != nil {
 		t.Fatal(err)

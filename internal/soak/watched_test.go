@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	storeUser, storePassword = "tidings", "correct horse battery"
+	storeUser, storePassword = "tidings", "correct-horse-battery"
 	watchedIssuer            = "https://id.example.com"
 )
 
@@ -106,7 +106,7 @@ func (w *watched) issueCertificate(t *testing.T, days string) {
 }
 
 func (w *watched) storeURL(address, password string) string {
-	return fmt.Sprintf("esdb://%s:%s@%s?tls=true&tlsCaFile=%s", storeUser, url.QueryEscape(password), address, filepath.Join(w.tls, "authority.pem"))
+	return fmt.Sprintf("esdb://%s:%s@%s?tls=true&tlsCaFile=%s", storeUser, password, address, filepath.Join(w.tls, "authority.pem"))
 }
 
 func (w *watched) startNode(t *testing.T, flags ...string) {
