@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/tidings-io/tidings/internal/access"
@@ -17,10 +16,8 @@ import (
 type needs struct {
 	anybody bool           // no credential is asked for
 	scopes  []access.Scope // any of these; an admin has all
-	// own: the user that the path names is whoever asks, or an admin asks, or somebody who
-	// may audit where that is among the scopes.
-	own   bool
-	topic bool // the topic that the path names is among theirs
+	own     bool           // the user that the path names is whoever asks, or an admin asks
+	topic   bool           // the topic that the path names is among theirs
 	// everyTopic keeps those out whose topics are limited.
 	everyTopic bool
 }
@@ -156,11 +153,11 @@ func (a *api) authorize(r *http.Request, n needs) error {
 	}
 	if n.own {
 		var f fields
-		switch user := f.user(r); {
-		case i.Is(user):
-		case !n.audits(i):
+		user := f.user(r)
+		if !i.Is(user) {
 			return notTheirs()
-		case f.err() == nil: // what is no user, the endpoint refuses
+		}
+		if f.err() == nil && r.URL.Query().Has("as_of") {
 			a.looked(r, lookInbox, user)
 		}
 	}
@@ -174,11 +171,6 @@ func (a *api) authorize(r *http.Request, n needs) error {
 		}
 	}
 	return nil
-}
-
-// audits says whether somebody may use a route because they may audit.
-func (n needs) audits(i *access.Identity) bool {
-	return slices.Contains(n.scopes, access.Audit) && i.Has(access.Audit)
 }
 
 func (n needs) scope(i *access.Identity) error {

@@ -217,7 +217,7 @@ func (a *api) queryRoutes(c Config) []route {
 	return []route{
 		{
 			method: http.MethodGet, pattern: "/v1/users/{user}/inbox", id: "inbox", group: groupInbox, reads: true,
-			needs:   needs{scopes: oneOf(access.Inbox, access.Audit), own: true},
+			needs:   needs{scopes: oneOf(access.Inbox), own: true},
 			summary: "A page of a user's inbox, newest first",
 			params: []param{
 				limit, cursor,
@@ -232,7 +232,7 @@ func (a *api) queryRoutes(c Config) []route {
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/users/{user}/inbox/counts", id: "counts", group: groupInbox, reads: true,
-			needs:   needs{scopes: oneOf(access.Inbox, access.Audit), own: true},
+			needs:   needs{scopes: oneOf(access.Inbox), own: true},
 			summary: "How much is in a user's inbox, exactly; archived items left out",
 			params:  []param{asOf}, problems: []string{codeTooFarBack, codeStoreUnavailable},
 			answers: map[int]any{http.StatusOK: queries.Counts{}},
@@ -251,14 +251,14 @@ func (a *api) queryRoutes(c Config) []route {
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/users/{user}/subscriptions", id: "subscriptions", group: groupSubscriptions, reads: true,
-			needs:   needs{scopes: oneOf(access.Subscribe, access.Inbox, access.Audit), own: true},
+			needs:   needs{scopes: oneOf(access.Subscribe, access.Inbox), own: true},
 			summary: "What a user is subscribed to, by topic",
 			params:  []param{limit, cursor}, answers: map[int]any{http.StatusOK: queries.Page[queries.Subscription]{}},
 			serve: a.query(a.subscriptions),
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/users/{user}/preferences", id: "preferences", group: groupSubscriptions, reads: true,
-			needs:   needs{scopes: oneOf(access.Inbox, access.Audit), own: true},
+			needs:   needs{scopes: oneOf(access.Inbox), own: true},
 			summary: "A user's preferences",
 			answers: map[int]any{http.StatusOK: queries.Preferences{}},
 			serve:   a.query(a.preferences),
