@@ -80,16 +80,16 @@ func TestAnEventIsWrittenAsJSONHasIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got, want map[string]any
-		if err := json.Unmarshal(e.appendTo(nil), &got); err != nil {
-			t.Fatalf("%q: %v in %s", name, err, e.appendTo(nil))
+		if err := json.Unmarshal(appendAuditEvent(nil, &e), &got); err != nil {
+			t.Fatalf("%q: %v in %s", name, err, appendAuditEvent(nil, &e))
 		}
 		if err := json.Unmarshal(written, &want); err != nil {
 			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(got, want) {
-			t.Errorf("got %s, want %s", e.appendTo(nil), written)
+			t.Errorf("got %s, want %s", appendAuditEvent(nil, &e), written)
 		}
-		if bytes.ContainsAny(e.appendTo(nil), "\r\n") {
+		if bytes.ContainsAny(appendAuditEvent(nil, &e), "\r\n") {
 			t.Errorf("%q is on several lines", name)
 		}
 	}
@@ -103,7 +103,7 @@ func BenchmarkAppendAuditEvent(b *testing.B) {
 	}
 	var buffer []byte
 	for b.Loop() {
-		buffer = e.appendTo(buffer[:0])
+		buffer = appendAuditEvent(buffer[:0], &e)
 	}
 	b.SetBytes(int64(len(buffer)))
 }

@@ -27,16 +27,15 @@ func (a *api) auditStream(c Config) endpoint {
 		if err := q.err(); err != nil {
 			return err
 		}
-		for _, enter := range []func() (func(), error){
-			func() (func(), error) { return a.enter(r) },
-			func() (func(), error) { return a.follows.enter(r.Context(), subject(r)) },
-		} {
-			leave, err := enter()
-			if err != nil {
-				return err
-			}
-			defer leave()
+		leave, err := a.enter(r)
+		if err != nil {
+			return err
 		}
+		defer leave()
+		if leave, err = a.follows.enter(r.Context(), subject(r)); err != nil {
+			return err
+		}
+		defer leave()
 		if err := a.settle(r.Context(), &place, filter); err != nil {
 			return err
 		}
@@ -200,7 +199,7 @@ func appendFrame(b []byte, e *auditEvent) []byte {
 	b = append(b, "event: event\nid: "...)
 	b = append(b, e.Position.String()...)
 	b = append(b, "\ndata: "...)
-	return append(e.appendTo(b), "\n\n"...)
+	return append(appendAuditEvent(b, e), "\n\n"...)
 }
 
 // follow reads the log into the box, which it ends.

@@ -69,17 +69,18 @@ func TestEveryEventSaysWhoWhyWhenAndWhere(t *testing.T) {
 
 	var page struct {
 		Items []struct {
-			Stream, Type string
-			Revision     *uint64
-			Position     events.Position
-			At           time.Time
-			Metadata     struct {
+			Stream   string          `json:"stream"`
+			Type     string          `json:"type"`
+			Revision *uint64         `json:"revision"`
+			Position events.Position `json:"position"`
+			At       time.Time       `json:"at"`
+			Metadata struct {
 				Command     string `json:"command_id"`
 				Correlation string `json:"$correlationId"`
 				Causation   string `json:"$causationId"`
-				Actor       string
-			}
-		}
+				Actor       string `json:"actor"`
+			} `json:"metadata"`
+		} `json:"items"`
 	}
 	if err := json.NewDecoder(s.do(t, http.MethodGet, "/v1/audit/events?limit=1000", "").Body).Decode(&page); err != nil {
 		t.Fatal(err)
