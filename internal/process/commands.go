@@ -70,6 +70,8 @@ func (c *APICommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	c.Logger().Info("api starts", "version", version(), "listen", c.scheme()+"://"+listener.Addr().String(),
+		"eventstore", masked(c.EventStoreURL), "database", masked(c.DatabaseURL))
 	api := API{Connections: connections, Edge: edge, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops)}
 	if c.MonitorListen != "" {
 		if api.Monitor, err = listen(ctx, "--monitor-listen", c.MonitorListen); err != nil {
@@ -163,6 +165,8 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 		Retention: c.retention(), Pool: connections.Pool, SelfCheckEvery: c.SelfCheckEvery,
 		Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops),
 	}
+	c.Logger().Info("projector starts", "version", version(), "listen", c.scheme()+"://"+listener.Addr().String(),
+		"eventstore", masked(c.EventStoreURL), "database", masked(c.DatabaseURL))
 	ready(c.scheme(), listener)
 	return served(ctx, projector.Run(ctx, listener))
 }
@@ -225,6 +229,7 @@ func (c *DevCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	logger.Info("tidings dev starts", "version", version(), "listen", c.scheme()+"://"+listener.Addr().String(), "eventstore", storeListener.Addr())
 	if c.required() {
 		logger.Info("development mode: access control is on", "data", data)
 	} else {
