@@ -5,7 +5,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -21,7 +21,7 @@ func TestAPrivateAuthorityIsBelievedWhereItIsNamed(t *testing.T) {
 		shown <- r.Header.Get("Authorization")
 		_, _ = io.WriteString(w, `{"items":[]}`)
 	}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // of those who believe nobody
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	dir := t.TempDir()

@@ -185,6 +185,14 @@ type DevCommand struct {
 	StoreListen string `help:"Address of the embedded event store; loopback only." default:"127.0.0.1:2113" env:"TIDINGS_STORE_LISTEN"`
 }
 
+// Help explains what the flags cannot.
+func (c *DevCommand) Help() string {
+	return `Nothing needs to be set. All data is in --data and is found again at the next start. One line is printed once it serves: ready, and the address to open. It needs PostgreSQL's programs on this machine. On SIGTERM or Ctrl-C it stops within 10 s. For example:
+
+  tidings dev
+  tidings dev --data /tmp/try --listen 127.0.0.1:9090 --log-level debug`
+}
+
 // Validate refuses addresses that others can reach, and what means nothing.
 func (c *DevCommand) Validate() error {
 	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.AccessFlags.Validate(),
