@@ -1,10 +1,7 @@
-// Package deploy holds what it takes to run Tidings elsewhere: the image, two compose files, and the
-// configuration of Prometheus and Grafana. Its tests read all of it strictly.
 package deploy
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -257,6 +254,7 @@ type prometheusConfig struct {
 			Targets []string `yaml:"targets"`
 		} `yaml:"static_configs"`
 	} `yaml:"scrape_configs"`
+	RuleFiles []string `yaml:"rule_files"`
 }
 
 func TestPrometheusScrapesWhereServicesListen(t *testing.T) {
@@ -267,6 +265,9 @@ func TestPrometheusScrapesWhereServicesListen(t *testing.T) {
 		config := readYAML[prometheusConfig](t, source)
 		if g := config.Global; g.ScrapeTimeout <= 0 || g.ScrapeTimeout > g.ScrapeInterval {
 			t.Errorf("%s: scrape timeout %v, want at most the interval %v", source, g.ScrapeTimeout, g.ScrapeInterval)
+		}
+		if !slices.Equal(config.RuleFiles, []string{"alerts.yml"}) || !slices.Contains(services["prometheus"].Volumes, "./prometheus/alerts.yml:/etc/prometheus/alerts.yml:ro") {
+			t.Errorf("%s: rules are read from %v, want alerts.yml, and %s to mount it beside", source, config.RuleFiles, file)
 		}
 		var scraped, serving []string
 		for _, job := range config.ScrapeConfigs {
@@ -327,8 +328,8 @@ type providers struct {
 func TestGrafanaFindsPrometheusAndTheBoard(t *testing.T) {
 	t.Parallel()
 	sources := readYAML[datasources](t, "grafana/provisioning/datasources/prometheus.yaml")
-	if len(sources.Datasources) != 1 || sources.Datasources[0].UID != boardSource || sources.Datasources[0].URL != "http://prometheus:9090" {
-		t.Errorf("data sources: got %+v, want the compose service prometheus as %s", sources.Datasources, boardSource)
+	if len(sources.Datasources) != 1 || sources.Datasources[0].UID != "prometheus" || sources.Datasources[0].URL != "http://prometheus:9090" {
+		t.Errorf("data sources: got %+v, want the compose service prometheus", sources.Datasources)
 	}
 	for _, file := range []string{"prometheus/prometheus.yml", "prometheus/prometheus.eventstore.yml"} {
 		scrape := readYAML[prometheusConfig](t, file).Global.ScrapeInterval
@@ -341,136 +342,6 @@ func TestGrafanaFindsPrometheusAndTheBoard(t *testing.T) {
 		mounts := readCompose(t, file).Services["grafana"].Volumes
 		if want := "./grafana/dashboards:" + boards[0].Options.Path + ":ro"; !slices.Contains(mounts, want) {
 			t.Errorf("%s: Grafana's mounts are %v, want %s among them", file, mounts, want)
-		}
-	}
-}
-
-// boardSource is the data source's identity, which every panel names.
-const boardSource = "prometheus"
-
-type source struct {
-	Type string `json:"type"`
-	UID  string `json:"uid"`
-}
-
-type board struct {
-	UID           string   `json:"uid"`
-	Title         string   `json:"title"`
-	Description   string   `json:"description"`
-	Tags          []string `json:"tags"`
-	SchemaVersion int      `json:"schemaVersion"`
-	Version       int      `json:"version"`
-	Editable      bool     `json:"editable"`
-	Timezone      string   `json:"timezone"`
-	Refresh       string   `json:"refresh"`
-	Time          struct {
-		From string `json:"from"`
-		To   string `json:"to"`
-	} `json:"time"`
-	Templating struct {
-		List []struct{} `json:"list"`
-	} `json:"templating"`
-	Annotations struct {
-		List []struct{} `json:"list"`
-	} `json:"annotations"`
-	Panels []panel `json:"panels"`
-}
-
-type panel struct {
-	ID          int     `json:"id"`
-	Type        string  `json:"type"`
-	Title       string  `json:"title"`
-	Description string  `json:"description"`
-	Collapsed   bool    `json:"collapsed"`
-	Datasource  source  `json:"datasource"`
-	Panels      []panel `json:"panels"`
-	GridPos     struct {
-		H int `json:"h"`
-		W int `json:"w"`
-		X int `json:"x"`
-		Y int `json:"y"`
-	} `json:"gridPos"`
-	FieldConfig struct {
-		Defaults struct {
-			Unit       string `json:"unit"`
-			Min        int    `json:"min"`
-			Thresholds struct {
-				Mode  string `json:"mode"`
-				Steps []struct {
-					Color string `json:"color"`
-					Value *int   `json:"value"`
-				} `json:"steps"`
-			} `json:"thresholds"`
-		} `json:"defaults"`
-		Overrides []struct{} `json:"overrides"`
-	} `json:"fieldConfig"`
-	Targets []struct {
-		RefID        string `json:"refId"`
-		Datasource   source `json:"datasource"`
-		Expr         string `json:"expr"`
-		LegendFormat string `json:"legendFormat"`
-	} `json:"targets"`
-}
-
-// TestBoard checks the board's form; that its metrics exist is the house's to check.
-func TestBoard(t *testing.T) {
-	t.Parallel()
-	decoder := json.NewDecoder(strings.NewReader(read(t, "grafana/dashboards/tidings.json")))
-	decoder.DisallowUnknownFields()
-	var b board
-	if err := decoder.Decode(&b); err != nil {
-		t.Fatal(err)
-	}
-	seen := map[int]bool{}
-	for _, p := range b.Panels {
-		if seen[p.ID] {
-			t.Errorf("panel id %d is used twice", p.ID)
-		}
-		seen[p.ID] = true
-		if p.GridPos.X+p.GridPos.W > 24 {
-			t.Errorf("panel %q sticks out of the board", p.Title)
-		}
-		if p.Type == "row" {
-			continue
-		}
-		if p.Description == "" || len(p.Targets) == 0 {
-			t.Errorf("panel %q has no description or asks nothing", p.Title)
-		}
-		for _, target := range p.Targets {
-			checkQuery(t, p.Title, target.Expr, target.LegendFormat)
-			if target.Datasource.UID != boardSource || p.Datasource.UID != boardSource {
-				t.Errorf("panel %q asks another data source than %s", p.Title, boardSource)
-			}
-		}
-	}
-}
-
-// by finds the labels that a query keeps, and legend those that are shown.
-var (
-	by     = regexp.MustCompile(`by \(([a-z_, ]+)\)`)
-	legend = regexp.MustCompile(`\{\{([a-z_]+)\}\}`)
-)
-
-// labels is the closed set of labels; none is per user, topic or stream.
-var labels = []string{"le", "command", "outcome", "projection", "event", "route", "method", "code", "instance"}
-
-func checkQuery(t *testing.T, title, expr, shown string) {
-	t.Helper()
-	if strings.Count(expr, "(") != strings.Count(expr, ")") || strings.Count(expr, "[") != strings.Count(expr, "]") {
-		t.Errorf("panel %q: unbalanced: %s", title, expr)
-	}
-	var kept []string
-	for _, match := range by.FindAllStringSubmatch(expr, -1) {
-		kept = append(kept, strings.Split(match[1], ", ")...)
-	}
-	for _, label := range kept {
-		if !slices.Contains(labels, label) {
-			t.Errorf("panel %q: unknown label %s: %s", title, label, expr)
-		}
-	}
-	for _, match := range legend.FindAllStringSubmatch(shown, -1) {
-		if !slices.Contains(kept, match[1]) {
-			t.Errorf("panel %q shows the label %s, which the query drops: %s", title, match[1], expr)
 		}
 	}
 }

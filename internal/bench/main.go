@@ -19,7 +19,7 @@ type bench struct {
 	Readers int           `help:"Connected readers, each a user of their own." default:"1000"`
 	Settle  time.Duration `help:"How long messages may be on their way after the last publish." default:"10s"`
 	Members int           `help:"Subscribers of the largest topic." default:"1000000"`
-	Only    []string      `help:"Scenarios, in this order, instead of all: import, stream, fold, answer, broadcast, append, grpc, read, open, slow, idle, access." enum:"access,import,stream,fold,answer,broadcast,append,grpc,read,open,slow,idle"`
+	Only    []string      `help:"Scenarios, in this order, instead of all: import, stream, fold, answer, broadcast, append, grpc, read, export, open, slow, idle, access." enum:"access,export,import,stream,fold,answer,broadcast,append,grpc,read,open,slow,idle"`
 
 	Store storeFlags `embed:"" prefix:"store-"`
 
@@ -34,7 +34,7 @@ type bench struct {
 type storeFlags struct {
 	Span    time.Duration `help:"How long writers are measured, after one second to warm up." default:"4s"`
 	Writers int           `help:"Writers at once." default:"64"`
-	Read    int           `help:"Events of the log that is read, and that the idle node has opened." default:"1000000"`
+	Read    int           `help:"Events of the log that is read or exported, and that the idle node has opened." default:"1000000"`
 	Open    int           `help:"Events of the log that is opened after a kill; ten million need about 5 GB." default:"10000000"`
 	Holders int           `help:"Subscriptions that do not read." default:"10000"`
 }
@@ -72,6 +72,7 @@ func (b *bench) scenarios() []scenario {
 		{"append", b.appending},
 		{"grpc", b.calling},
 		{"read", b.reading},
+		{"export", b.exporting},
 		{"open", b.opening},
 		{"slow", b.slowing},
 		{"idle", b.idling},

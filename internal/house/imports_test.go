@@ -64,6 +64,8 @@ var sees = map[string][]string{
 	"internal/house":  {},
 	"web":             {},
 	"deploy":          {},
+	// It writes what deploy reads.
+	"deploy/boards": {"deploy"},
 }
 
 // putsTogether are the packages that may see everything of ours: they make programs of the parts.
@@ -167,8 +169,30 @@ var bans = []ban{
 		reason: "as golang-jwt: one package says which keys of a set count",
 	},
 	{
+		path: "go.opentelemetry.io/otel/sdk", only: []string{"internal/tracing"}, tests: true,
+		reason: "one package decides how spans are sampled, kept and sent; everybody else takes a tracer",
+	},
+	{
+		path: "go.opentelemetry.io/otel/exporters", only: []string{"internal/tracing"},
+		reason: "as the SDK",
+	},
+	{
+		path: "go.opentelemetry.io/otel", only: []string{
+			"internal/tracing", "internal/httpapi", "internal/live", "internal/projections", "internal/eventstore/esdb", "internal/process",
+		}, tests: true,
+		reason: "events and commands are pure, and a trace is theirs as text in the metadata; spans are made where a process waits for another",
+	},
+	{
+		path: "github.com/exaring/otelpgx", only: []string{"internal/process"},
+		reason: "the pool is made there",
+	},
+	{
 		path: "testing", only: []string{"internal/eventstore/storetest"}, tests: true,
 		reason: "products do not carry the test framework",
+	},
+	{
+		path: "github.com/Shopify/toxiproxy/v2", only: nil, tests: true,
+		reason: "connections fail by themselves in production; products do not carry what makes them",
 	},
 	{
 		path: "log", only: nil,

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,6 +43,45 @@ func TestDocsNameEveryMetric(t *testing.T) {
 		if !documented[name] {
 			t.Errorf("docs/metrics.md does not explain %s", name)
 		}
+	}
+}
+
+// units are words of which a row's unit has one where a metric's name ends so.
+var units = map[string][]string{
+	"_seconds": {"seconds"}, "_seconds_total": {"seconds"}, "_bytes": {"bytes"}, "_events": {"events", "positions"},
+	"_ratio": {"0 to 1"}, "_position": {"position"}, "_version": {"version"}, "_info": {"1, by"},
+	"_connected": {"1 or 0"}, "_halted": {"1 or 0"}, "_active": {"1 or 0"}, "_paused": {"1 or 0"},
+}
+
+// TestEveryMetricHasAUnitAndAQuestion: a row is a name, a unit, and what one asks the metric.
+func TestEveryMetricHasAUnitAndAQuestion(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for line := range strings.Lines(read(t, root+"/docs/metrics.md")) {
+		name := metricName.FindString(line)
+		if name == "" || !strings.HasPrefix(line, "| `"+name+"` |") {
+			continue
+		}
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
+		if len(cells) != 3 {
+			t.Errorf("%s: got %d columns, want a name, a unit and a question", name, len(cells))
+			continue
+		}
+		if seen[name] {
+			t.Errorf("%s has two rows", name)
+		}
+		seen[name] = true
+		if strings.TrimSpace(cells[1]) == "" || !strings.Contains(cells[2], "?") {
+			t.Errorf("%s: got the unit %q and the question %q", name, cells[1], cells[2])
+		}
+		for suffix, words := range units {
+			if strings.HasSuffix(name, suffix) && !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(cells[1], w) }) {
+				t.Errorf("%s: got the unit %q, want %v in it", name, cells[1], words)
+			}
+		}
+	}
+	if len(seen) == 0 {
+		t.Fatal("docs/metrics.md has no rows")
 	}
 }
 

@@ -192,6 +192,7 @@ func attempts(published string) map[string]attempt {
 		"GET /v1/notifications/{id}":                    {path: "/v1/notifications/" + published, scope: "publish", want: 200, topic: true},
 		"GET /v1/notifications/{id}/explain":            {path: "/v1/notifications/" + published + "/explain?user=ann", scope: "audit", want: 200},
 		"GET /v1/audit/events":                          {path: "/v1/audit/events", scope: "audit", want: 200},
+		"GET /v1/audit/stream":                          {path: "/v1/audit/stream", scope: "audit", want: 200},
 		"GET /v1/projections":                           {path: "/v1/projections", scope: "audit", want: 200},
 
 		"POST /v1/projections/{name}/rebuild":                     {path: "/v1/projections/inbox/rebuild", scope: "admin", want: 202},

@@ -60,6 +60,14 @@ func (b *broken) Read(ctx context.Context, stream events.StreamName, from events
 	return func(yield func(events.Stored, error) bool) { yield(events.Stored{}, b.err) }
 }
 
+func (b *broken) Subscribe(context.Context, events.Position) iter.Seq2[events.Message, error] {
+	return func(yield func(events.Message, error) bool) { yield(events.Message{}, b.err) }
+}
+
+func (b *broken) SubscribeTo(ctx context.Context, after events.Position, _ ...string) iter.Seq2[events.Message, error] {
+	return b.Subscribe(ctx, after)
+}
+
 func (b *broken) ReadAll(context.Context, events.Position, events.Filter) iter.Seq2[events.Stored, error] {
 	return func(yield func(events.Stored, error) bool) { yield(events.Stored{}, b.err) }
 }
@@ -239,6 +247,17 @@ func (hangs) Head(ctx context.Context) (events.Position, error) {
 func (hangs) Append(ctx context.Context, _ events.StreamName, _ events.Expected, _ ...events.Proposed) (events.Appended, error) {
 	<-ctx.Done()
 	return events.Appended{}, ctx.Err()
+}
+
+func (h hangs) Subscribe(ctx context.Context, _ events.Position) iter.Seq2[events.Message, error] {
+	return func(yield func(events.Message, error) bool) {
+		<-ctx.Done()
+		yield(events.Message{}, ctx.Err())
+	}
+}
+
+func (h hangs) SubscribeTo(ctx context.Context, after events.Position, _ ...string) iter.Seq2[events.Message, error] {
+	return h.Subscribe(ctx, after)
 }
 
 func (hangs) ReadAll(ctx context.Context, after events.Position, _ events.Filter) iter.Seq2[events.Stored, error] {
@@ -441,7 +460,11 @@ func TestAuditWhenTheStoreIsAway(t *testing.T) {
 }
 
 // breaksOff yields some events and then an error.
-type breaksOff struct{ events int }
+type breaksOff struct {
+	httpapi.Log
+
+	events int
+}
 
 func (b breaksOff) Head(context.Context) (events.Position, error) {
 	return events.Position(b.events), nil

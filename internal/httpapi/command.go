@@ -37,11 +37,13 @@ func (a *api) command(name func(*http.Request) string, decide func(http.Response
 	return func(w http.ResponseWriter, r *http.Request) error {
 		ctx, cancel := context.WithTimeout(r.Context(), commandTimeout)
 		defer cancel()
+		ctx, span := a.traceCommand(ctx, name(r))
 		d, err := decide(w, r.WithContext(ctx))
 		if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			err = fmt.Errorf("%w: %w", events.ErrOutcomeUnknown, err)
 		}
 		a.metrics.command(name(r), outcome(d, err))
+		endCommand(span, outcome(d, err))
 		if err != nil {
 			return err
 		}
@@ -89,7 +91,7 @@ func (a *api) metadata(r *http.Request, commandID uuid.UUID) events.Metadata {
 	return events.Metadata{
 		CommandID: commandID, Attempt: a.newID(),
 		CorrelationID: requestID(r), CausationID: commandID.String(),
-		Actor: subject(r), TraceParent: traceParent(r.Header),
+		Actor: subject(r), TraceParent: parentFor(r),
 	}
 }
 
@@ -133,35 +135,4 @@ func outcome(d done, err error) string {
 	default:
 		return outcomeFailed
 	}
-}
-
-// traceParent is the request's W3C trace context, "" where it is not valid.
-func traceParent(h http.Header) string {
-	const traceID, parentID, flags = 3, 36, 53 // where the parts begin: 00-<32>-<16>-<2>
-	s := h.Get("Traceparent")
-	valid := len(s) == flags+2 && s[:traceID] == "00-" && s[parentID-1] == '-' && s[flags-1] == '-' &&
-		isHex(s[traceID:parentID-1]) && isHex(s[parentID:flags-1]) && isHex(s[flags:]) &&
-		!isZero(s[traceID:parentID-1]) && !isZero(s[parentID:flags-1])
-	if !valid {
-		return ""
-	}
-	return s
-}
-
-func isHex(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
-func isZero(s string) bool {
-	for i := range len(s) {
-		if s[i] != '0' {
-			return false
-		}
-	}
-	return true
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidings-io/tidings/internal/access"
 	"github.com/tidings-io/tidings/internal/commands"
@@ -27,6 +28,11 @@ type Log interface {
 	// ReadAll yields what the filter picks after a position, oldest first, up to the
 	// head at the time of the call. An error is the last thing it yields.
 	ReadAll(ctx context.Context, after events.Position, f events.Filter) iter.Seq2[events.Stored, error]
+	// Subscribe yields everything after a position and then what is appended, in order,
+	// each event once, until ctx ends; the error is the last thing it yields.
+	Subscribe(ctx context.Context, after events.Position) iter.Seq2[events.Message, error]
+	// SubscribeTo is Subscribe for the streams of some categories, which the store picks.
+	SubscribeTo(ctx context.Context, after events.Position, categories ...string) iter.Seq2[events.Message, error]
 	// Head is the position of the log's last event.
 	Head(ctx context.Context) (events.Position, error)
 }
@@ -44,6 +50,9 @@ type Reads interface {
 	Topic(ctx context.Context, name events.Topic, demands ...queries.AtLeast) (queries.Topic, error)
 	Subscribers(ctx context.Context, topic events.Topic, limit int, cursor string, demands ...queries.AtLeast) (queries.Page[queries.Subscriber], error)
 	Explain(ctx context.Context, id uuid.UUID, user events.User) (queries.Explanation, error)
+	// Before is a position up to which everything was recorded before a time: the last
+	// that the tables know of.
+	Before(ctx context.Context, at time.Time) (events.Position, error)
 	Preferences(ctx context.Context, user events.User, demands ...queries.AtLeast) (queries.Preferences, error)
 	Notification(ctx context.Context, id uuid.UUID, demands ...queries.AtLeast) (queries.Notification, error)
 }
@@ -73,6 +82,8 @@ type Config struct {
 	NewID func() uuid.UUID
 	// Logger gets faults; nil: silence.
 	Logger *slog.Logger
+	// Tracer makes a span of each request and command; nil: nothing is traced.
+	Tracer trace.Tracer
 	// Registerer takes the metrics of this package; nil: counted for nobody.
 	Registerer prometheus.Registerer
 	// MetricsElsewhere leaves /metrics out: another listener serves it.
@@ -109,6 +120,7 @@ type api struct {
 	newID    func() uuid.UUID
 	logger   *slog.Logger
 	metrics  *metrics
+	tracer   trace.Tracer // nil: none
 	gatherer prometheus.Gatherer
 
 	maxBodyBytes, maxBatchBytes int64
@@ -126,6 +138,7 @@ type api struct {
 	loops        *pulse.Loops
 	looks        *gate // requests that read much
 	exports      *gate // whole ranges of the log
+	follows      *gate // streams of the log
 }
 
 func newAPI(c Config) (*api, error) {
@@ -133,15 +146,15 @@ func newAPI(c Config) (*api, error) {
 		return nil, errors.New("httpapi: Config needs Store, Log, Reads and Hub")
 	}
 	a := &api{
-		store: c.Store, log: c.Log, reads: c.Reads, access: c.Access, queryToken: c.QueryToken, limits: c.Limits, newID: c.NewID, logger: c.Logger,
+		store: c.Store, log: c.Log, reads: c.Reads, access: c.Access, queryToken: c.QueryToken, limits: c.Limits, newID: c.NewID, logger: c.Logger, tracer: c.Tracer,
 		gatherer: c.Gatherer, maxBodyBytes: c.MaxBodyBytes, maxBatchBytes: c.MaxBatchBytes,
 		bodyTimeout: c.BodyTimeout, writeTimeout: c.WriteTimeout, proxies: c.TrustedProxies, hosts: newHosts(c.Hosts),
 	}
-	looksEach, exportsEach := maxLooksEach, maxExportsEach
+	looksEach, exportsEach, followsEach := maxLooksEach, maxExportsEach, maxFollowsEach
 	if c.Access == nil { // everybody is one subject
-		looksEach, exportsEach = maxLooks, maxExports
+		looksEach, exportsEach, followsEach = maxLooks, maxExports, maxFollows
 	}
-	a.looks, a.exports = newGate(maxLooks, looksEach), newGate(maxExports, exportsEach)
+	a.looks, a.exports, a.follows = newGate(maxLooks, looksEach), newGate(maxExports, exportsEach), newGate(maxFollows, followsEach)
 	var err error
 	if a.sites, err = newSites(c.Origins); err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)

@@ -13,6 +13,10 @@ const (
 	maxLooks, maxLooksEach = 16, 4
 	// maxExports are whole ranges of the log being sent, which take minutes.
 	maxExports, maxExportsEach = 8, 2
+	// maxFollows are streams of the audit trail: each is a subscription of the store,
+	// which may have to read all of the log for it, and holds about a megabyte. Auditors
+	// are few; whoever shows the log to many reads it once.
+	maxFollows, maxFollowsEach = 32, 8
 	// gateWait is how long a request waits for its turn.
 	gateWait = 2 * time.Second
 )

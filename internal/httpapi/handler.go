@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -65,6 +66,9 @@ func (a *api) router(routes []route) *chi.Mux {
 func (a *api) serve(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		record(w).route = rt.pattern
+		r, end := a.traceRequest(w, r, rt)
+		panics := true
+		defer func() { end(panics) }()
 		r, err := a.admit(w, r, rt)
 		if err == nil {
 			err = rt.serve(w, r)
@@ -78,6 +82,7 @@ func (a *api) serve(rt route) http.HandlerFunc {
 		default:
 			a.fail(w, r, err)
 		}
+		panics = false
 	}
 }
 
@@ -120,7 +125,7 @@ func (a *api) edge(routes http.Handler) http.Handler {
 		secure(rec.Header(), r)
 		r.URL.RawPath = r.URL.EscapedPath() // names may contain %2F: routing goes by the escaped path, always
 		// Counted last, also when the answer is broken off.
-		defer func() { a.metrics.request(rec, r.Method, time.Since(began)) }()
+		defer func() { a.done(rec, r, time.Since(began)) }()
 		defer func() {
 			if p := recover(); p != nil {
 				a.panicked(rec, r, p)
@@ -129,6 +134,17 @@ func (a *api) edge(routes http.Handler) http.Handler {
 		inside.ServeHTTP(rec, r)
 		rec.limitDeparture() // of what the server still holds back, and of the end of a stream
 	})
+}
+
+// done counts a request, and says so to whoever wants to hear of each.
+func (a *api) done(w *recorder, r *http.Request, took time.Duration) {
+	a.metrics.request(w, r.Method, took)
+	ctx := r.Context()
+	if !a.logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	a.logger.DebugContext(w.inTrace(ctx), "a request was answered", "method", r.Method, "route", w.routeName(),
+		"status", w.final(), "took", took, "correlation_id", requestID(r))
 }
 
 // guarded refuses what no route needs to see.
@@ -157,7 +173,7 @@ func (a *api) panicked(w *recorder, r *http.Request, p any) {
 	}
 	err := fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 	if w.status != 0 {
-		a.logger.ErrorContext(r.Context(), "a request failed",
+		a.logger.ErrorContext(w.inTrace(r.Context()), "a request failed",
 			"route", w.route, "correlation_id", requestID(r), "error", err)
 		panic(http.ErrAbortHandler) // half an answer must not look whole
 	}

@@ -190,7 +190,8 @@ func (c Check) lag(ctx context.Context) dependency {
 }
 
 func (a *api) showMetrics() endpoint {
-	show := promhttp.HandlerFor(newPaced(a.gatherer), promhttp.HandlerOpts{})
+	// OpenMetrics, for whoever asks for it, has the exemplars: ids of traces.
+	show := promhttp.HandlerFor(newPaced(a.gatherer), promhttp.HandlerOpts{EnableOpenMetrics: true})
 	return func(w http.ResponseWriter, r *http.Request) error {
 		show.ServeHTTP(w, r)
 		return nil

@@ -542,6 +542,11 @@ func (a *arsenal) wrongParams(pattern string) map[string][]string {
 	topics := []string{"~x", "%2F", "a%2F%2Fb", "a%2F..%2Fb", strings.Repeat("a", 201), "a%20b", "-a", "*"}
 	limits := []string{"0", "-1", "1001", "abc", "1e2", "99999999999999999999", "%D9%A1", "0x10", "1.5", "true"}
 	all := map[string][]string{"as_of": slices.Concat([]string{"", "9999-12-31T23:59:59Z", "10000-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "9223372036854775806"}, positions[:2], times)}
+	if pattern == "/v1/audit/stream" {
+		all["as_of"] = []string{"1", "x"} // which is not ignored
+		all["user"], all["topic"], all["after"], all["from"], all["to"] = users, topics, positions, times, times
+		return all
+	}
 	if strings.HasSuffix(pattern, "/stream") {
 		all["history"] = []string{"-1", "1001", "abc", "1e2", "99999999999999999999", "0x10"}
 		delete(all, "as_of")

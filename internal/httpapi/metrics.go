@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tidings-io/tidings/internal/tracing"
 )
 
 // metrics counts requests and commands. Labels come from closed sets: the route
@@ -16,6 +18,7 @@ type metrics struct {
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	commands  *prometheus.CounterVec
+	audits    *auditMetrics
 }
 
 // otherRoute and otherMethod stand for everything that is on no route.
@@ -36,12 +39,13 @@ func newMetrics(registerer prometheus.Registerer, routes []route) (*metrics, err
 		commands: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tidings_commands_total", Help: "Commands decided, by what became of them.",
 		}, []string{"command", "outcome"}),
+		audits: newAuditMetrics(),
 	}
 	m.begin(routes)
 	if registerer == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.durations, m.commands} {
+	for _, c := range append(m.audits.collectors(), m.requests, m.durations, m.commands) {
 		if err := registerer.Register(c); err != nil {
 			return nil, fmt.Errorf("register the metrics of the HTTP API: %w", err)
 		}
@@ -73,20 +77,13 @@ func (m *metrics) begin(routes []route) {
 }
 
 func (m *metrics) request(w *recorder, method string, took time.Duration) {
-	route := w.route
-	if route == "" {
-		route = otherRoute
-	}
+	route := w.routeName()
 	if !slices.Contains(methods, method) {
 		method = otherMethod
 	}
-	status := w.status
-	if status == 0 {
-		status = http.StatusOK // what net/http sends for a handler that wrote nothing
-	}
-	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
-	if route != otherRoute && route != streamPattern {
-		m.durations.WithLabelValues(route).Observe(took.Seconds())
+	m.requests.WithLabelValues(route, method, strconv.Itoa(w.final())).Inc()
+	if route != otherRoute && route != streamPattern && route != auditStreamPattern {
+		tracing.Observe(m.durations.WithLabelValues(route), took.Seconds(), tracing.Sampled(w.span))
 	}
 }
 

@@ -1,8 +1,11 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // writeTimeout is how long an answer may take from its first byte: a slow line takes
@@ -16,7 +19,8 @@ type recorder struct {
 
 	route    string
 	status   int
-	patience time.Duration // 0: no end
+	span     trace.SpanContext // the request's, where it is traced
+	patience time.Duration     // 0: no end
 }
 
 // record is the recorder below a response writer of this package's handlers.
@@ -49,6 +53,30 @@ func (w *recorder) Write(body []byte) (int, error) {
 		w.limitDeparture()
 	}
 	return w.ResponseWriter.Write(body)
+}
+
+// routeName is the route, or what stands for none.
+func (w *recorder) routeName() string {
+	if w.route == "" {
+		return otherRoute
+	}
+	return w.route
+}
+
+// final is the status, where none was given that which net/http sends then.
+func (w *recorder) final() int {
+	if w.status == 0 {
+		return http.StatusOK
+	}
+	return w.status
+}
+
+// inTrace is the context with the request's trace, for who speaks of it from outside.
+func (w *recorder) inTrace(ctx context.Context) context.Context {
+	if !w.span.IsValid() {
+		return ctx
+	}
+	return trace.ContextWithSpanContext(ctx, w.span)
 }
 
 // limitDeparture bounds the time from now in which the answer may be taken. Streams

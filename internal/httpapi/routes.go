@@ -56,6 +56,7 @@ const (
 	groupNotifications = "Notifications"
 	groupInbox         = "Inbox"
 	groupProjections   = "Projections"
+	groupAudit         = "Audit"
 	groupAccess        = "Access"
 	groupOperations    = "Operations"
 )
@@ -302,27 +303,42 @@ func (a *api) queryRoutes(c Config) []route {
 			serve: a.costly(always, a.query(a.explain)),
 		},
 		{
-			method: http.MethodGet, pattern: "/v1/audit/events", id: "auditEvents", group: "Audit",
+			method: http.MethodGet, pattern: auditStreamPattern, id: "auditStream", group: groupAudit, stream: true,
+			needs:   needs{scopes: oneOf(access.Audit)},
+			summary: "The log as server-sent events: replayed from a position or a time, then followed, without gap or repeat",
+			params: append([]param{
+				{name: "last_event_id", like: "", doc: "Where to resume, for clients that cannot send the header Last-Event-ID: a position, or earliest."},
+				{name: "after", like: "", doc: "Where to begin: only events after this position. Without it and from: what is recorded from now on."},
+			}, auditParams...),
+			answers: map[int]any{http.StatusOK: mediaType("text/event-stream")}, problems: []string{codeStoreUnavailable},
+			serve: a.auditStream(c),
+		},
+		{
+			method: http.MethodGet, pattern: "/v1/audit/events", id: "auditEvents", group: groupAudit,
 			needs:   needs{scopes: oneOf(access.Audit)},
 			summary: "The log, oldest first; with Accept: application/x-ndjson the whole range, an event a line",
 			reads:   true,
-			params: []param{
+			params: append([]param{
 				{name: "after", like: "", doc: "A position: only events after it."},
 				{name: "cursor", like: "", doc: "The next_cursor of the page before; the same as after."},
 				{name: "limit", like: 0, doc: "How many items a page has at most: 1 to 1,000, by default 100."},
-				{name: "category", like: "", doc: "Only events of streams of this category, such as notification."},
-				{name: "stream", like: "", doc: "Only events of this stream."},
-				{name: "type", like: "", doc: "Only events of this type, such as Published."},
-				{name: "user", like: "", doc: "Only events of or to this user."},
-				{name: "topic", like: "", doc: "Only events of or to this topic."},
-				{name: "correlation_id", like: "", doc: "Only events caused by the request of this X-Request-Id."},
-				{name: "from", like: "", doc: "Only events at this time or later."},
-				{name: "to", like: "", doc: "Only events before this time."},
-			},
+			}, auditParams...),
 			answers: map[int]any{http.StatusOK: auditPage{}}, problems: []string{codeStoreUnavailable},
 			serve: a.audit,
 		},
 	}
+}
+
+// auditParams pick events of the log: see auditFilter.
+var auditParams = []param{
+	{name: "category", like: "", doc: "Only events of streams of this category, such as notification."},
+	{name: "stream", like: "", doc: "Only events of this stream."},
+	{name: "type", like: "", doc: "Only events of this type, such as Published."},
+	{name: "user", like: "", doc: "Only events that concern this user: theirs, to them by name, and what they did."},
+	{name: "topic", like: "", doc: "Only events of or to this topic."},
+	{name: "correlation_id", like: "", doc: "Only events caused by the request of this X-Request-Id."},
+	{name: "from", like: "", doc: "Only events at this time or later."},
+	{name: "to", like: "", doc: "Only events before this time. A stream ends when it has passed."},
 }
 
 // monitoring are the routes of every process.

@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -296,10 +297,9 @@ func TestSilentStreams(t *testing.T) {
 		},
 		"lines": func(w http.ResponseWriter) error {
 			l := &lineWriter{w: w, control: http.NewResponseController(w)}
-			err := l.write(large[:auditFlushBytes/4])
-			err = errors.Join(err, l.control.Flush())
+			err := l.write(fmt.Appendln(nil, strings.Repeat("x", exportBytes)))
 			time.Sleep(silence)
-			return errors.Join(err, l.write(1))
+			return errors.Join(err, l.write([]byte("1\n")))
 		},
 	}
 	for name, stream := range kinds {

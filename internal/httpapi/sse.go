@@ -46,14 +46,7 @@ type StreamOptions struct {
 // Stream serves a user's inbox as server-sent events: docs/API.md, "The stream".
 // It answers 200 at once; what goes wrong later is an event of the stream.
 func Stream(hub *live.Hub, o StreamOptions) http.HandlerFunc {
-	defaultDuration(&o.Heartbeat, 15*time.Second)
-	defaultDuration(&o.Retry, 2*time.Second)
-	defaultDuration(&o.BusyRetry, defaultBusyRetry)
-	defaultDuration(&o.MaxAge, 30*time.Minute)
-	defaultDuration(&o.WriteTimeout, defaultWriteTimeout)
-	if o.Drain == nil {
-		o.Drain = context.Background()
-	}
+	o = o.filled()
 	return func(w http.ResponseWriter, r *http.Request) {
 		user, ok := o.User(w, r)
 		if !ok {
@@ -64,15 +57,40 @@ func Stream(hub *live.Hub, o StreamOptions) http.HandlerFunc {
 			o.Invalid(w, r, "history", err.Error())
 			return
 		}
-		age := o.MaxAge - o.MaxAge/20 + rand.N(o.MaxAge/10+1) //nolint:gosec // spreads reconnects; no secret
-		ctx, cancel := context.WithTimeout(r.Context(), age)
+		ctx, cancel := o.lifetime(r.Context())
 		defer cancel()
-		defer context.AfterFunc(o.Drain, cancel)()
 
 		s := &eventStream{w: w, control: http.NewResponseController(w), options: o}
 		if s.open() == nil {
 			s.serve(ctx, hub, req)
 		}
+	}
+}
+
+// filled are the options with their defaults.
+func (o StreamOptions) filled() StreamOptions {
+	defaultDuration(&o.Heartbeat, 15*time.Second)
+	defaultDuration(&o.Retry, 2*time.Second)
+	defaultDuration(&o.BusyRetry, defaultBusyRetry)
+	defaultDuration(&o.MaxAge, 30*time.Minute)
+	defaultDuration(&o.WriteTimeout, defaultWriteTimeout)
+	if o.Drain == nil {
+		o.Drain = context.Background()
+	}
+	return o
+}
+
+// lifetime is a stream's: it ends with ctx, when the stream is old enough, and, with
+// errDrained as its cause, when all do.
+func (o StreamOptions) lifetime(ctx context.Context) (context.Context, context.CancelFunc) {
+	age := o.MaxAge - o.MaxAge/20 + rand.N(o.MaxAge/10+1) //nolint:gosec // spreads reconnects; no secret
+	ctx, cancel := context.WithTimeout(ctx, age)
+	ctx, end := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(o.Drain, func() { end(errDrained) })
+	return ctx, func() {
+		stop()
+		end(context.Canceled)
+		cancel()
 	}
 }
 

@@ -132,6 +132,7 @@ type streamWire struct {
 	hold     chan struct{} // the client reads when it is closed
 	deadline time.Time
 	gone     context.CancelFunc
+	end      context.CancelCauseFunc // gone, for a reason
 	ended    chan struct{}
 }
 
@@ -170,12 +171,13 @@ func (c *streamWire) SetWriteDeadline(at time.Time) error {
 
 // open sends a request; the stream ends with the test at the latest.
 func (w *streamWorld) open(query, lastEventID string) *streamWire {
-	ctx, cancel := context.WithCancel(w.t.Context())
+	ctx, end := context.WithCancelCause(w.t.Context())
+	cancel := func() { end(nil) }
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/?user=ann&"+query, http.NoBody)
 	if lastEventID != "" {
 		r.Header.Set("Last-Event-ID", lastEventID)
 	}
-	c := &streamWire{header: http.Header{}, gone: cancel, ended: make(chan struct{})}
+	c := &streamWire{header: http.Header{}, gone: cancel, end: end, ended: make(chan struct{})}
 	go func() {
 		defer close(c.ended)
 		httpapi.Stream(w.hub, w.options)(c, r)

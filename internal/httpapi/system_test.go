@@ -202,6 +202,8 @@ func (away) Explain(context.Context, uuid.UUID, events.User) (queries.Explanatio
 	return queries.Explanation{}, errAway
 }
 
+func (away) Before(context.Context, time.Time) (events.Position, error) { return 0, errAway }
+
 func (away) Preferences(context.Context, events.User, ...queries.AtLeast) (queries.Preferences, error) {
 	return queries.Preferences{}, errAway
 }

@@ -6,28 +6,29 @@ import (
 	"github.com/tidings-io/tidings/internal/events"
 )
 
-// fold keeps the event in the window and tells the readers it concerns. mu must
-// be held.
-func (h *Hub) fold(e *logged) {
+// fold keeps the event in the window and tells the readers it concerns, and says how
+// many those are. mu must be held.
+func (h *Hub) fold(e *logged) (told int) {
 	h.window.add(e)
 	switch ev := e.event.(type) {
 	case events.SubscriptionEvent:
 		h.subscription(e.position, ev)
 	case events.Published:
-		h.deliver(e, ev.To, e.position, ev.Severity)
+		return h.deliver(e, ev.To, e.position, ev.Severity)
 	case events.Retracted:
-		h.deliver(e, ev.To, ev.PublishedPosition, ev.Severity)
+		return h.deliver(e, ev.To, ev.PublishedPosition, ev.Severity)
 	case events.PreferencesSet:
 		if m := h.members[ev.User]; m != nil && e.position > m.known {
 			m.prefer(ev, e.position)
 		}
 	case events.InboxEvent:
 		if m := h.members[ev.On().User]; m != nil {
-			h.tell(m, e)
+			return h.tell(m, e)
 		}
 	case events.EventSkipped:
 		h.unfold(e.position, ev)
 	}
+	return 0
 }
 
 func (h *Hub) subscription(at events.Position, e events.SubscriptionEvent) {
@@ -41,32 +42,39 @@ func (h *Hub) subscription(at events.Position, e events.SubscriptionEvent) {
 
 // deliver tells everyone who was reached at a position, each once, however many
 // targets reach them.
-func (h *Hub) deliver(e *logged, to []events.Target, at events.Position, severity events.Severity) {
+func (h *Hub) deliver(e *logged, to []events.Target, at events.Position, severity events.Severity) (told int) {
 	for _, t := range to {
 		if t.User != "" {
 			if m := h.members[t.User]; m != nil {
-				h.tell(m, e)
+				told += h.tell(m, e)
 			}
 			continue
 		}
 		for m, ms := range h.topics[t.Topic] {
 			if ms.admits(at, severity, e.judged) {
-				h.tell(m, e)
+				told += h.tell(m, e)
 			}
 		}
 	}
+	return told
 }
 
-// tell offers the event to the user's readers, who take it once. A reader whose
-// queue is full leaves the maps; it comes back by catching up.
-func (h *Hub) tell(m *member, e *logged) {
+// tell offers the event to the user's readers, who take it once, and says how many of
+// them will hear of it now. A reader whose queue is full leaves the maps; it comes back
+// by catching up.
+func (h *Hub) tell(m *member, e *logged) (told int) {
 	f := e.frame(m.user)
 	for _, r := range slices.Backward(m.readers) { // backwards, because detach takes the reader out of them
-		if !r.offer(f, h.Limits.QueueFrames, h.Limits.QueueBytes) {
+		switch r.offer(f, h.Limits.QueueFrames, h.Limits.QueueBytes) {
+		case queued:
+			told++
+		case known:
+		case full:
 			h.Metrics.overflows.Inc()
 			h.detach(r)
 		}
 	}
+	return told
 }
 
 // enter puts a reader into the maps. What the hub knows of a user already is

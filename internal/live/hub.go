@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/inbox"
 	"github.com/tidings-io/tidings/internal/pulse"
@@ -80,6 +82,9 @@ type Hub struct {
 	Logger  *slog.Logger // nil: silent
 	Metrics *Metrics     // nil: counted for nobody
 	Loops   *pulse.Loops // hears of the hub's loop and of its lock; nil: nobody does
+	// Tracer makes a span of each event that concerns inboxes and whose trace is kept,
+	// however many readers are told of it; nil: nothing is traced.
+	Tracer trace.Tracer
 
 	once      sync.Once
 	histories chan struct{} // a token each for a question to the read model
@@ -251,20 +256,30 @@ func (h *Hub) see(msg events.Message, skips skips) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
+	if told, fresh := h.take(at, e, skips); fresh && e != nil && h.Tracer != nil {
+		h.span(e, began, told)
+	}
+	return nil
+}
+
+// take folds what was read up to a position, and says how many readers were told of it.
+// It is not fresh where that was folded before a new subscription overlapped.
+func (h *Hub) take(at events.Position, e *logged, skips skips) (told int, fresh bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if at <= h.position {
-		return nil // folded before a new subscription overlapped
+		return 0, false
 	}
 	if skips[at] {
 		h.passed[at] = true
 	}
 	if e != nil {
-		h.fold(e)
+		told = h.fold(e)
 	}
 	h.position = at
 	h.Metrics.position.Set(float64(at))
-	return nil
+	return told, true
 }
 
 // read is how far a message brings its reader, and its event if that can concern

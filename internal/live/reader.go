@@ -36,25 +36,33 @@ func newReader(cursor events.Position, waiting *atomic.Int64) *reader {
 	return &reader{cursor: cursor, wake: make(chan struct{}, 1), waiting: waiting}
 }
 
-// offer queues a frame unless it is at or below the cursor. It answers false when
-// the reader's queue is full: then the queue is gone and the reader must be taken
-// out of the maps. One frame is always taken, however large.
-func (r *reader) offer(f *Frame, maxFrames, maxBytes int) bool {
+// offered is what became of a frame.
+type offered uint8
+
+const (
+	queued offered = iota
+	known          // at or below the reader's cursor: it was queued, or told, before
+	full           // the queue is gone and the reader must be taken out of the maps
+)
+
+// offer queues a frame unless it is known, or the queue is full. One frame is always
+// taken, however large.
+func (r *reader) offer(f *Frame, maxFrames, maxBytes int) offered {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if f.Position <= r.cursor {
-		return true
+		return known
 	}
 	if n := len(r.queue); n > 0 && (n >= maxFrames || r.bytes+f.size() > maxBytes) {
 		r.drop(overflowed)
-		return false
+		return full
 	}
 	r.queue = append(r.queue, f)
 	r.waiting.Add(1)
 	r.bytes += f.size()
 	r.cursor = f.Position
 	r.signal()
-	return true
+	return queued
 }
 
 // doubt drops what waits: it may not be so.

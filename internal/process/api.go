@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tidings-io/tidings/internal/events"
@@ -31,6 +32,7 @@ type API struct {
 	Logger   *slog.Logger
 	Registry *prometheus.Registry
 	Loops    *pulse.Loops // that must move for the process to be live
+	Tracer   trace.Tracer // nil: nothing is traced
 }
 
 // Run serves on the listener until ctx ends, and then drains. Neither the store
@@ -39,7 +41,7 @@ type API struct {
 func (a API) Run(ctx context.Context, listener net.Listener, serving func()) error {
 	reads := queries.New(a.Pool, queries.Options{Log: a.Store, Streams: a.Store, Logger: a.Logger})
 	hub := &live.Hub{
-		Source: a.Store, History: reads.Snapshot, Logger: a.Logger, Metrics: live.NewMetrics(a.Registry),
+		Source: a.Store, History: reads.Snapshot, Logger: a.Logger, Metrics: live.NewMetrics(a.Registry), Tracer: a.Tracer,
 		Skipped: skipped(a.Store, "inbox"), Loops: a.Loops,
 		Start: func(ctx context.Context) (events.Position, error) {
 			at, _, err := reads.Checkpoint(ctx)
@@ -55,7 +57,7 @@ func (a API) Run(ctx context.Context, listener net.Listener, serving func()) err
 		Store: a.Store, Log: a.Store, Reads: patient{reads, drain}, Hub: hub, Console: web.Console(),
 		Stream:         httpapi.StreamOptions{Drain: drain},
 		TrustedProxies: a.Edge.TrustedProxies, Origins: a.Edge.Origins, Hosts: a.Edge.Hosts, Limits: a.Limits,
-		Ready: a.checks(hub, reads), Loops: a.Loops, Logger: a.Logger, Registerer: a.Registry, Gatherer: a.Registry,
+		Ready: a.checks(hub, reads), Logger: a.Logger, Loops: a.Loops, Tracer: a.Tracer, Registerer: a.Registry, Gatherer: a.Registry,
 	}
 	config.MetricsElsewhere = a.Monitor != nil
 	if a.Access != nil {

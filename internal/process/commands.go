@@ -22,6 +22,7 @@ import (
 type APICommand struct {
 	Config ConfigFlag `help:"JSON file of settings, by the flags' names without --; flags and environment win. tidings config check judges one." placeholder:"FILE"`
 	LogFlags
+	TraceFlags
 	ConnectFlags
 	AccessFlags
 	LimitFlags
@@ -40,7 +41,7 @@ func (c *APICommand) Validate() error {
 	if c.MonitorListen != "" {
 		err = errors.Join(err, httpapi.CheckListen(c.MonitorListen, c.Insecure))
 	}
-	return errors.Join(c.AccessFlags.Validate(), c.LimitFlags.Validate(), c.EdgeFlags.check(), err)
+	return errors.Join(c.TraceFlags.Validate(), c.AccessFlags.Validate(), c.LimitFlags.Validate(), c.EdgeFlags.check(), err)
 }
 
 // Run serves until told to stop.
@@ -52,8 +53,13 @@ func (c *APICommand) Run(ctx context.Context) error {
 	if listener, err = c.encrypt(listener, c.Logger()); err != nil {
 		return err
 	}
+	traces, err := c.TraceFlags.open(ctx, "tidings-api", c.Logger())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer traces.Close()
 	registry := newRegistry()
-	connections, err := Connect(ctx, c.EventStoreURL, c.DatabaseURL, c.Logger(), registry)
+	connections, err := Connect(ctx, c.EventStoreURL, c.DatabaseURL, c.Logger(), registry, traces)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -72,7 +78,7 @@ func (c *APICommand) Run(ctx context.Context) error {
 	}
 	c.Logger().Info("api starts", "version", version(), "listen", c.scheme()+"://"+listener.Addr().String(),
 		"eventstore", masked(c.EventStoreURL), "database", masked(c.DatabaseURL))
-	api := API{Connections: connections, Edge: edge, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops)}
+	api := API{Connections: connections, Edge: edge, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops), Tracer: traces.Tracer()}
 	if c.MonitorListen != "" {
 		if api.Monitor, err = listen(ctx, "--monitor-listen", c.MonitorListen); err != nil {
 			return errors.Join(err, listener.Close())
@@ -131,6 +137,7 @@ func (f RetentionFlags) retention() projections.Retention {
 type ProjectorCommand struct {
 	Config ConfigFlag `help:"JSON file of settings, by the flags' names without --; flags and environment win. tidings config check judges one." placeholder:"FILE"`
 	LogFlags
+	TraceFlags
 	ConnectFlags
 	FanoutFlags
 	RetentionFlags
@@ -142,7 +149,7 @@ type ProjectorCommand struct {
 
 // Validate refuses an address that must not be listened on, and what means nothing.
 func (c *ProjectorCommand) Validate() error {
-	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.TLSFlags.check(), httpapi.CheckListen(c.Listen, c.Insecure))
+	return errors.Join(c.TraceFlags.Validate(), c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.TLSFlags.check(), httpapi.CheckListen(c.Listen, c.Insecure))
 }
 
 // Run projects until told to stop.
@@ -154,8 +161,13 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 	if listener, err = c.encrypt(listener, c.Logger()); err != nil {
 		return err
 	}
+	traces, err := c.TraceFlags.open(ctx, "tidings-projector", c.Logger())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer traces.Close()
 	registry := newRegistry()
-	connections, err := Connect(ctx, c.EventStoreURL, c.DatabaseURL, c.Logger(), registry)
+	connections, err := Connect(ctx, c.EventStoreURL, c.DatabaseURL, c.Logger(), registry, traces)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -163,7 +175,7 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 	projector := Projector{
 		Store: connections.Store, DatabaseURL: c.DatabaseURL, StoreLimit: c.FanoutStoreLimit,
 		Retention: c.retention(), Pool: connections.Pool, SelfCheckEvery: c.SelfCheckEvery,
-		Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops),
+		Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops), Tracer: traces.Tracer(),
 	}
 	c.Logger().Info("projector starts", "version", version(), "listen", c.scheme()+"://"+listener.Addr().String(),
 		"eventstore", masked(c.EventStoreURL), "database", masked(c.DatabaseURL))
@@ -174,6 +186,7 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 // DevCommand is `tidings dev`.
 type DevCommand struct {
 	LogFlags
+	TraceFlags
 	FanoutFlags
 	RetentionFlags
 	SelfCheckFlags
@@ -195,7 +208,7 @@ func (c *DevCommand) Help() string {
 
 // Validate refuses addresses that others can reach, and what means nothing.
 func (c *DevCommand) Validate() error {
-	return errors.Join(c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.AccessFlags.Validate(),
+	return errors.Join(c.TraceFlags.Validate(), c.FanoutFlags.Validate(), c.RetentionFlags.Validate(), c.SelfCheckFlags.Validate(), c.AccessFlags.Validate(),
 		c.LimitFlags.Validate(), c.EdgeFlags.check(), c.reachable(), ownMachine("--store-listen", c.StoreListen))
 }
 
@@ -243,10 +256,15 @@ func (c *DevCommand) Run(ctx context.Context) error {
 	} else {
 		logger.Info("development mode: no access control, loopback only", "data", data)
 	}
+	traces, err := c.TraceFlags.open(ctx, "tidings", logger)
+	if err != nil {
+		return errors.Join(err, listener.Close(), storeListener.Close())
+	}
+	defer traces.Close()
 	dev := Dev{
 		Access: c.AccessFlags, Limits: c.LimitFlags,
 		Dir: data, StoreLimit: c.FanoutStoreLimit, Retention: c.retention(), SelfCheckEvery: c.SelfCheckEvery,
-		Edge: edge, Logger: logger, Registry: newRegistry(),
+		Edge: edge, Logger: logger, Registry: newRegistry(), Traces: traces,
 	}
 	return served(ctx, dev.Run(ctx, listener, storeListener, func() { ready(c.scheme(), listener) }))
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/tidings-io/tidings/internal/commands"
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/eventstore/esdb"
+	"github.com/tidings-io/tidings/internal/tracing"
 )
 
 // Connections are a process's event store and database. Neither needs to be
@@ -27,15 +28,17 @@ type Connections struct {
 }
 
 // Connect checks both addresses and waits for neither. What it answers must be closed.
-func Connect(ctx context.Context, storeURL, databaseURL string, logger *slog.Logger, registerer prometheus.Registerer) (*Connections, error) {
-	store, err := esdb.Open(storeURL, esdb.Options{Logger: logger, Registerer: registerer})
+// With a provider of traces, appends and the pool's statements have spans.
+func Connect(ctx context.Context, storeURL, databaseURL string, logger *slog.Logger, registerer prometheus.Registerer, traces *tracing.Provider) (*Connections, error) {
+	store, err := esdb.Open(storeURL, esdb.Options{Logger: logger, Registerer: registerer, Tracer: traces.Tracer()})
 	if err != nil {
 		return nil, fmt.Errorf("event store address: %w", err)
 	}
 	config, err := parseDatabaseURL(databaseURL)
 	var database *database
 	if err == nil {
-		database, err = openDatabase(ctx, config, registerer)
+		bound(config)
+		database, err = openDatabase(ctx, config, registerer, traces)
 	}
 	if err != nil {
 		store.Close()

@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"github.com/tidings-io/tidings/internal/tracing"
 )
 
 // databaseEvery is how often Postgres is asked whether it is there, and how long it
@@ -24,12 +28,17 @@ type database struct {
 
 // openDatabase makes a pool, and asks Postgres now and then whether it is there, until
 // it is closed.
-func openDatabase(ctx context.Context, config *pgxpool.Config, registerer prometheus.Registerer) (*database, error) {
+func openDatabase(ctx context.Context, config *pgxpool.Config, registerer prometheus.Registerer, traces *tracing.Provider) (*database, error) {
+	alone := config.Copy()
+	if sdk := traces.SDK(); sdk != nil {
+		// Spans of statements, of requests that are traced; never of their arguments.
+		config.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(sdk), otelpgx.WithTrimSQLInSpanName(),
+			otelpgx.WithDisableConnectionDetailsInAttributes(), otelpgx.WithMeterProvider(noop.NewMeterProvider()))
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	alone := config.Copy()
 	alone.MaxConns, alone.MinConns, alone.MinIdleConns = 1, 0, 0
 	probe, err := pgxpool.NewWithConfig(ctx, alone)
 	if err != nil {

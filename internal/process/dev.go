@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidings-io/tidings/internal/projections"
 	"github.com/tidings-io/tidings/internal/pulse"
+	"github.com/tidings-io/tidings/internal/tracing"
 )
 
 // Dev is everything in one process: node, Postgres, projector and API, joined
@@ -28,6 +29,7 @@ type Dev struct {
 	Limits         LimitFlags  // and how much
 	Logger         *slog.Logger
 	Registry       *prometheus.Registry
+	Traces         *tracing.Provider // nil: nothing is traced
 }
 
 // Run serves until ctx ends: HTTP on one listener, the event store's protocol on
@@ -62,7 +64,7 @@ func storeURL(listener net.Listener) string {
 }
 
 func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, databaseURL string, ready func()) error {
-	connections, err := Connect(ctx, storeURL, databaseURL, d.Logger, d.Registry)
+	connections, err := Connect(ctx, storeURL, databaseURL, d.Logger, d.Registry, d.Traces)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -70,7 +72,7 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 	loops := new(pulse.Loops)
 	projector := Projector{
 		Store: connections.Store, DatabaseURL: databaseURL, StoreLimit: d.StoreLimit, Retention: d.Retention,
-		Pool: connections.Pool, SelfCheckEvery: d.SelfCheckEvery, Logger: d.Logger, Registry: d.Registry, Loops: loops,
+		Pool: connections.Pool, SelfCheckEvery: d.SelfCheckEvery, Logger: d.Logger, Registry: d.Registry, Loops: loops, Tracer: d.Traces.Tracer(),
 	}
 	inbox := projector.versions()
 	control, err := d.Access.open(connections.Store, d.Logger, d.Registry)
@@ -88,7 +90,7 @@ func (d Dev) applications(ctx context.Context, listener net.Listener, storeURL, 
 		if !until(ctx, func() error { return settled(inbox) }) {
 			return listener.Close()
 		}
-		return API{Connections: connections, Edge: d.Edge, Access: control, Limits: limiter, Logger: d.Logger, Registry: d.Registry, Loops: loops}.Run(ctx, listener, func() {
+		return API{Connections: connections, Edge: d.Edge, Access: control, Limits: limiter, Logger: d.Logger, Registry: d.Registry, Loops: loops, Tracer: d.Traces.Tracer()}.Run(ctx, listener, func() {
 			if until(ctx, func() error { return begun(inbox) }) {
 				ready()
 			}

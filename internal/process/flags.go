@@ -15,6 +15,7 @@ import (
 
 	"github.com/tidings-io/tidings/internal/projections"
 	"github.com/tidings-io/tidings/internal/selfcheck"
+	"github.com/tidings-io/tidings/internal/tracing"
 )
 
 // LogFlags say what is logged, to standard error.
@@ -26,10 +27,11 @@ type LogFlags struct {
 // Logger logs as the flags say.
 func (f LogFlags) Logger() *slog.Logger {
 	options := &slog.HandlerOptions{Level: f.LogLevel}
+	var handler slog.Handler = slog.NewTextHandler(os.Stderr, options)
 	if f.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+		handler = slog.NewJSONHandler(os.Stderr, options)
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
+	return slog.New(tracing.LogHandler(handler))
 }
 
 // ConnectFlags say where a process of its own finds the others.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tidings-io/tidings/internal/httpapi"
@@ -28,12 +29,13 @@ type Projector struct {
 	Logger         *slog.Logger
 	Registry       *prometheus.Registry
 	Loops          *pulse.Loops // that must move for the process to be live
+	Tracer         trace.Tracer // nil: nothing is traced
 }
 
 func (p Projector) versions() *projections.Versions {
 	return &projections.Versions{
 		DatabaseURL: p.DatabaseURL, Source: p.Store, Orders: p.Store, StoreID: p.Store.Name, StoreLimit: p.StoreLimit,
-		Retention: p.Retention, Loops: p.Loops, BatchDelay: projections.DefaultBatchDelay, Logger: p.Logger, Metrics: projections.NewMetrics(p.Registry),
+		Retention: p.Retention, BatchDelay: projections.DefaultBatchDelay, Logger: p.Logger, Metrics: projections.NewMetrics(p.Registry), Loops: p.Loops, Tracer: p.Tracer,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/inbox"
@@ -28,6 +29,7 @@ type writer struct {
 	applied    func(events.Position) // called after each commit
 	silent     func() bool           // whether nobody is to be woken; nil: wake them
 	born       time.Time             // see Inbox
+	tracer     trace.Tracer          // nil: none
 
 	position events.Position // the checkpoint
 	ids      ids

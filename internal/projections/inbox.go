@@ -12,6 +12,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/pulse"
@@ -54,6 +55,9 @@ type Inbox struct {
 	Logger     *slog.Logger // nil logs nothing
 	Metrics    *Metrics     // nil counts for nobody
 	Loops      *pulse.Loops // hears of the loop that folds; nil: nobody does
+	// Tracer makes a span of each event whose trace is kept, from the beginning of its
+	// batch to the commit; nil traces nothing.
+	Tracer trace.Tracer
 
 	// What Versions gives the inbox of one version; the zero values are for an inbox
 	// that stands alone.

@@ -38,7 +38,7 @@ func (p *Inbox) session(ctx context.Context, config *pgx.ConnConfig) error {
 	if err := p.awaitLock(ctx, conn); err != nil {
 		return err
 	}
-	w := &writer{conn: conn, storeLimit: p.StoreLimit, metrics: p.metrics, applied: p.reached, silent: p.silent.Load, born: p.born}
+	w := &writer{conn: conn, storeLimit: p.StoreLimit, metrics: p.metrics, applied: p.reached, silent: p.silent.Load, born: p.born, tracer: p.Tracer}
 	err = p.resume(ctx, w)
 	if err == nil {
 		err = p.keep(ctx, conn)

@@ -33,6 +33,7 @@ func dial(t testing.TB, url string) *pgx.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
+	delete(config.RuntimeParams, "idle_session_timeout") // a test may think for long between two statements
 	conn, err := connect(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)

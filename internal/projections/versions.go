@@ -11,6 +11,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/pulse"
@@ -34,6 +35,7 @@ type Versions struct {
 	Logger  *slog.Logger // nil logs nothing
 	Metrics *Metrics     // nil counts for nobody
 	Loops   *pulse.Loops // hears of the loop that leads, and of each that folds; nil: nobody does
+	Tracer  trace.Tracer // nil traces nothing; see Inbox
 
 	transform map[int]func(events.Recorded) events.Recorded // a test's change of one version's rules
 	reach     func(phase string)                            // tells a test where the leader is; nil: nobody
@@ -118,7 +120,7 @@ func (v *Versions) inbox(schema string) *Inbox {
 	return &Inbox{
 		DatabaseURL: v.DatabaseURL, Source: v.Source, StoreID: v.StoreID, StoreLimit: v.StoreLimit,
 		BatchEvents: v.BatchEvents, BatchBytes: v.BatchBytes, BatchDelay: v.BatchDelay,
-		Retention: v.Retention, Logger: v.Logger, Metrics: v.metrics.ofVersion(), Loops: v.Loops, schema: schema,
+		Retention: v.Retention, Logger: v.Logger, Metrics: v.metrics.ofVersion(), Loops: v.Loops, Tracer: v.Tracer, schema: schema,
 	}
 }
 

@@ -20,6 +20,7 @@ var plans = map[string]string{
 	"changes_after":     `'u1', 5000, 101`,
 	"clock_around":      `'2026-03-01 01:00:00+00'`,
 	"clock_before":      `5000`,
+	"clock_under":       `'2026-03-01 01:00:00+00'`,
 	"counts":            `'u1', now(), 9223372036854775807`,
 	"inbox_page":        `'u1', now(), 9223372036854775807, 9223372036854775807, 101, null, true`,
 	"inbox_page_marked": `'u1', now(), 9223372036854775807, 9223372036854775807, 101, null, true, ''`,

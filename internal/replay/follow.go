@@ -79,7 +79,6 @@ func (f *following) once(ctx context.Context, yield func(Event, error) bool) err
 	q := f.log.Pick.query()
 	if f.cursor != "" {
 		headers["Last-Event-ID"] = f.cursor
-		q.Del("from") // it has passed
 	}
 	body, err := open(ctx, f.log.Server, workload.Request{
 		Method: http.MethodGet, Path: "/v1/audit/stream", Query: q, Headers: headers,
@@ -122,7 +121,9 @@ func (f *following) take(m message, yield func(Event, error) bool) error {
 	case "busy":
 		return &brokenError{errors.New("the server is busy: " + reason(m.data))}
 	case "reset":
-		return fmt.Errorf("the server does not know position %s: %s: is this another log?", f.cursor, reason(m.data))
+		return fmt.Errorf("the server cannot go on where it was asked to: %s: is this another log?", reason(m.data))
+	case "end":
+		return errEnough
 	}
 	if m.id != "" { // connected, and heartbeats: how far the search came
 		f.cursor = m.id

@@ -129,10 +129,13 @@ func (r *run) read(ctx context.Context) error {
 
 // schedule hands out commands in an order that keeps the outcome, until all are done.
 func (r *run) schedule(ctx context.Context) error {
-	for events := r.events; events != nil || len(r.window) > 0; {
+	for events := r.events; ; {
 		next, err := r.next()
 		if err != nil {
 			return err
+		}
+		if events == nil && len(r.window) == 0 {
+			return nil
 		}
 		work, taken := r.work, events
 		if next.step == nil {
@@ -158,7 +161,6 @@ func (r *run) schedule(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
-	return nil
 }
 
 // next is the command of the first step that is ready and has one; those before it that have none are done with.

@@ -29,8 +29,10 @@ var crewTopics = []string{"builds", "deploys", "charts"}
 type crew struct {
 	url     string
 	members []*member
+	beacons []published // to everybody
 
 	refused, doubted, done atomic.Int64
+	slowest                atomic.Int64 // of the answers, in nanoseconds, since it was set to 0
 }
 
 // member is one of a crew. Its memory is read only while it does not work.
@@ -168,6 +170,7 @@ func (m *member) mark(ctx context.Context) error {
 func (c *crew) insist(ctx context.Context, method, path, body string, header ...string) (answer, error) {
 	for promised := ""; ; {
 		a, err := send(ctx, method, c.url+path, body, header...)
+		atMost(&c.slowest, a.took)
 		switch {
 		case err != nil:
 			return a, fmt.Errorf("%s %s: %w", method, path, err)
@@ -196,7 +199,7 @@ func (c *crew) insist(ctx context.Context, method, path, body string, header ...
 
 // inbox is what a member's must be: everything that reached it, once, newest first.
 func (c *crew) inbox(of *member) []published {
-	var all []published
+	all := slices.Clone(c.beacons)
 	for _, m := range c.members {
 		for _, s := range m.sent {
 			if s.user == of.user || of.follows(s.topic, s.at()) {
@@ -248,6 +251,9 @@ func (c *crew) check(ctx context.Context, t *testing.T, readers followers) {
 // last is the newest publish that was acknowledged.
 func (c *crew) last() published {
 	var last published
+	if n := len(c.beacons); n > 0 {
+		last = c.beacons[n-1]
+	}
 	for _, m := range c.members {
 		if n := len(m.sent); n > 0 && (last.ID == "" || m.sent[n-1].at() > last.at()) {
 			last = m.sent[n-1].published

@@ -47,7 +47,7 @@ type sample struct {
 // the rule files. It returns when it is ready. Without Prometheus on this machine the test is skipped; in CI it fails.
 func startPrometheus(t *testing.T, jobs map[string][]string, rules ...string) *prometheus {
 	t.Helper()
-	path, err := deploy.Program("prometheus")
+	path, err := deploy.Program(os.Getenv("TIDINGS_PROMETHEUS_BIN"), "prometheus")
 	switch {
 	case err != nil && os.Getenv("CI") == "true":
 		t.Fatal(err)
@@ -152,6 +152,12 @@ func (p *prometheus) fired(ctx context.Context) ([]string, error) {
 	return p.alerts(ctx, `max_over_time(ALERTS{alertstate="firing"}[1d])`)
 }
 
+// firedSince names those of certain labels that fire or fired since a time, to the second.
+func (p *prometheus) firedSince(ctx context.Context, since time.Time, labels string) ([]string, error) {
+	seconds := max(1, int(time.Since(since).Seconds()))
+	return p.alerts(ctx, fmt.Sprintf(`max_over_time(ALERTS{alertstate="firing",%s}[%ds])`, labels, seconds))
+}
+
 func (p *prometheus) alerts(ctx context.Context, expr string) ([]string, error) {
 	samples, err := p.query(ctx, "count by (alertname) ("+expr+")")
 	if err != nil {
@@ -177,27 +183,39 @@ func (p *prometheus) untilFires(ctx context.Context, t *testing.T, within time.D
 	})
 }
 
-var (
-	ruleFor   = regexp.MustCompile(`(?m)^(\s+for:) \S+$`)
-	ruleRange = regexp.MustCompile(`\[(\d+[smh])\]`)
+const (
+	hastyFor   = "1s"
+	hastyRange = "10s"
 )
 
-// hastyRules writes the deployed rules again for a test that cannot wait, and returns the file: nothing is different but
-// that each alert waits for a second, and that ranges are ten. What a threshold says of an hour holds of no test; the
-// expression must be one that a cause shows at once.
+var (
+	ruleFor     = regexp.MustCompile(`(?m)^(\s+for:) \w+`)
+	ruleRange   = regexp.MustCompile(`\[\d+[smhd]\]`)
+	ruleOffset  = regexp.MustCompile(`offset \d+[smhd]\b`)
+	ruleForesee = regexp.MustCompile(`\], \d+\)`) // of predict_linear, in seconds
+)
+
+// hasty is an expression for a test that cannot wait: what looks back over minutes or hours looks back over seconds.
+// Nothing else is different; its thresholds are those that are deployed.
+func hasty(expr string) string {
+	expr = ruleRange.ReplaceAllString(expr, "["+hastyRange+"]")
+	expr = ruleOffset.ReplaceAllString(expr, "offset "+hastyFor)
+	return ruleForesee.ReplaceAllString(expr, "], 10)")
+}
+
+// hastyRules writes the deployed rules again, hasty, each with its condition to hold for a second, and returns the file.
 func hastyRules(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(alertRules)
 	if err != nil {
 		t.Fatal(err)
 	}
-	hasty := ruleFor.ReplaceAllString(string(text), "$1 1s")
-	hasty = ruleRange.ReplaceAllString(hasty, "[10s]")
-	if strings.Count(hasty, "for: 1s") != strings.Count(hasty, "alert: ") {
+	rules := hasty(ruleFor.ReplaceAllString(string(text), "$1 "+hastyFor))
+	if strings.Count(rules, "for: "+hastyFor) != strings.Count(rules, "alert: ") {
 		t.Fatalf("not every alert of %s says for how long its condition must hold", alertRules)
 	}
 	file := filepath.Join(t.TempDir(), "alerts.yml")
-	if err := os.WriteFile(file, []byte(hasty), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return file

@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -132,4 +133,38 @@ func muteOf(wire string) *mute {
 		panic("no wire is called " + wire)
 	}
 	return found.(*mute) //nolint:forcetypeassert // nothing else is stored
+}
+
+// toxics of the library, both ways.
+const (
+	slowly = `{"type":"latency","name":"slow_%[1]s","stream":"%[1]s","attributes":{"latency":300,"jitter":200}}`
+	drops  = `{"type":"slicer","name":"drip_%[1]s","stream":"%[1]s","attributes":{"average_size":32,"size_variation":8,"delay":10000}}`
+)
+
+var bothWays = []string{"upstream", "downstream"}
+
+// delay has all that is said come late; hurry ends that.
+func (w *wire) delay(_ context.Context, t *testing.T) { w.spoilBoth(t, slowly) }
+func (w *wire) hurry(ctx context.Context, t *testing.T) {
+	w.unspoilBoth(ctx, t, "slow_")
+}
+
+// drip has it come in bits of some bytes; flow ends that.
+func (w *wire) drip(_ context.Context, t *testing.T) { w.spoilBoth(t, drops) }
+func (w *wire) flow(ctx context.Context, t *testing.T) {
+	w.unspoilBoth(ctx, t, "drip_")
+}
+
+func (w *wire) spoilBoth(t *testing.T, toxic string) {
+	t.Helper()
+	for _, way := range bothWays {
+		w.spoil(t, fmt.Sprintf(toxic, way))
+	}
+}
+
+func (w *wire) unspoilBoth(ctx context.Context, t *testing.T, prefix string) {
+	t.Helper()
+	for _, way := range bothWays {
+		w.unspoil(ctx, t, prefix+way)
+	}
 }

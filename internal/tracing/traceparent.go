@@ -77,3 +77,11 @@ func digit(c byte) byte {
 	}
 	return c - '0'
 }
+
+// Sampled is the trace's id where the trace is kept, and "" otherwise.
+func Sampled(c trace.SpanContext) string {
+	if !c.IsSampled() {
+		return ""
+	}
+	return c.TraceID().String()
+}

@@ -28,8 +28,10 @@ func (s *Store) Append(
 	ctx context.Context, stream events.StreamName, expected events.Expected, evs ...events.Proposed,
 ) (events.Appended, error) {
 	began := time.Now()
+	ctx, span := s.trace(ctx, stream, len(evs))
 	appended, err := s.append(ctx, stream, expected, evs)
-	s.metrics.appends.Observe(time.Since(began).Seconds())
+	s.metrics.append(ctx, time.Since(began))
+	endAppend(span, appended, err)
 	if err != nil {
 		return events.Appended{}, fmt.Errorf("append to %s: %w", stream, err)
 	}

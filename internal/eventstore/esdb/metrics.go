@@ -1,9 +1,14 @@
 package esdb
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/tidings-io/tidings/internal/tracing"
 )
 
 type metrics struct {
@@ -37,4 +42,9 @@ func newMetrics(registerer prometheus.Registerer) (metrics, error) {
 		}
 	}
 	return m, nil
+}
+
+// append counts an append, with its trace.
+func (m metrics) append(ctx context.Context, took time.Duration) {
+	tracing.Observe(m.appends, took.Seconds(), tracing.Sampled(trace.SpanContextFromContext(ctx)))
 }

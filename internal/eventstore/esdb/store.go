@@ -8,6 +8,7 @@ import (
 
 	client "github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Options are what Open can be told; the zero value works.
@@ -16,6 +17,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Registerer gets the store's metrics; nil gets none.
 	Registerer prometheus.Registerer
+	// Tracer makes a span of each append that belongs to a trace; nil: of none.
+	Tracer trace.Tracer
 	// AppendTimeout is the longest an append takes, with all its retries; 0 means
 	// 10 seconds. A context that ends earlier wins.
 	AppendTimeout time.Duration

@@ -16,7 +16,7 @@ const (
 	// a restart to go unnoticed, short enough for an honest answer in time.
 	patience = time.Second
 	// checkEvery is how often an idle connection has to prove that it lives.
-	checkEvery = 5 * time.Second
+	checkEvery = 2 * time.Second
 	// checkTimeout is how long it may take for that. A busy machine answers late;
 	// a store that is gone for more than this is away.
 	checkTimeout = 5 * time.Second

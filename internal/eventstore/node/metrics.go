@@ -70,6 +70,10 @@ func newMetrics(registerer prometheus.Registerer, log *eventlog.Log) *metrics {
 			}
 			return -1
 		})
+		reserve := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "tidings_node_disk_reserve_bytes",
+			Help: "Free space that the disk must keep: below it appends are refused.",
+		}, func() float64 { return float64(log.ReserveBytes()) })
 		accepting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "tidings_node_accepting_appends",
 			Help: "1 while appends are taken; 0 while the disk is full, and after it failed.",
@@ -79,7 +83,7 @@ func newMetrics(registerer prometheus.Registerer, log *eventlog.Log) *metrics {
 			}
 			return 1
 		})
-		registerer.MustRegister(m.appends, m.duration, m.batch, m.subscriptions, head, free, accepting)
+		registerer.MustRegister(m.appends, m.duration, m.batch, m.subscriptions, head, free, reserve, accepting)
 	}
 	return m
 }

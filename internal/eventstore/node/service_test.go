@@ -200,6 +200,7 @@ func TestMetricsStartAtZeroAndCount(t *testing.T) {
 		"tidings_node_subscriptions":                0,
 		"tidings_node_accepting_appends":            1,
 		"tidings_node_disk_free_bytes":              -1, // a file system in memory cannot tell
+		"tidings_node_disk_reserve_bytes":           0,  // nor how much of it must stay free
 	}
 	expect(want)
 	s.append(t, "a", "x", "x")

@@ -97,3 +97,9 @@ func (l *Log) FreeBytes() (int64, bool) {
 	free := l.space.free.Load()
 	return free, free != unlimited
 }
+
+// ReserveBytes is how much of the disk must stay free for appends to be taken.
+func (l *Log) ReserveBytes() int64 {
+	_ = l.space.check() // looks, if it is time: a default depends on the disk
+	return l.space.minFree.Load()
+}
