@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -24,15 +23,6 @@ type parts struct {
 	store, database string
 	api, projector  string // their URLs
 	stopProjector   func()
-}
-
-func listenAnywhere(t *testing.T) net.Listener {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return listener
 }
 
 // background runs something until stop or the test ends it.
@@ -55,7 +45,7 @@ func background(t *testing.T, run func(context.Context) error) (stop func()) {
 
 func (p *parts) connect(t *testing.T, registry *prometheus.Registry) *Connections {
 	t.Helper()
-	connections, err := Connect(t.Context(), p.store, p.database, slog.New(slog.DiscardHandler), registry)
+	connections, err := Connect(t.Context(), p.store, p.database, slog.New(slog.DiscardHandler), registry, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +57,7 @@ func (p *parts) connect(t *testing.T, registry *prometheus.Registry) *Connection
 func startAPI(t *testing.T) *parts {
 	t.Helper()
 	silent := slog.New(slog.DiscardHandler)
-	storeListener, listener := listenAnywhere(t), listenAnywhere(t)
+	storeListener, listener := anyPort(t), anyPort(t)
 	p := &parts{store: storeURL(storeListener), database: postgres.Fresh(t), api: "http://" + listener.Addr().String()}
 	node := Node{Dir: t.TempDir(), Logger: silent, Registerer: prometheus.NewRegistry()}
 	background(t, func(ctx context.Context) error { return node.Run(ctx, storeListener, nil) })
@@ -79,7 +69,7 @@ func startAPI(t *testing.T) *parts {
 
 func (p *parts) startProjector(t *testing.T) {
 	t.Helper()
-	listener, registry := listenAnywhere(t), newRegistry()
+	listener, registry := anyPort(t), newRegistry()
 	connections := p.connect(t, registry)
 	projector := Projector{
 		Store: connections.Store, DatabaseURL: p.database, StoreLimit: projections.DefaultStoreLimit, Pool: connections.Pool,
@@ -139,26 +129,6 @@ func (p *parts) order(t *testing.T, path, body string) {
 	}
 }
 
-// eventually waits for a condition, for much longer than it takes.
-func eventually(t *testing.T, what string, is func() (ok bool, said string)) {
-	t.Helper()
-	giveUp := time.NewTimer(programPatience)
-	defer giveUp.Stop()
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	said := ""
-	for ok := false; !ok; {
-		if ok, said = is(); ok {
-			return
-		}
-		select {
-		case <-again.C:
-		case <-giveUp.C:
-			t.Fatalf("%s: not within %s; at last it said %s", what, programPatience, said)
-		}
-	}
-}
-
 // TestALaggingReadModelIsReady, and says how far it is behind and why: being behind,
 // paused, rebuilt and without a projector takes no API out of service.
 func TestALaggingReadModelIsReady(t *testing.T) {
@@ -170,9 +140,16 @@ func TestALaggingReadModelIsReady(t *testing.T) {
 	p := startAPI(t)
 	await := func(what, url, name, state, reason string, status int) {
 		t.Helper()
-		eventually(t, what, func() (bool, string) {
+		last := ""
+		defer func() {
+			if t.Failed() {
+				t.Log(last)
+			}
+		}()
+		eventually(t, what, func() bool {
 			got, f, text := readyz(t, url, name)
-			return got == status && f.State == state && strings.Contains(f.Reason, reason), text
+			last = text
+			return got == status && f.State == state && strings.Contains(f.Reason, reason)
 		})
 	}
 	await("no projector has begun", p.api, "database", "away", "no projector has begun", http.StatusServiceUnavailable)
@@ -192,14 +169,14 @@ func TestALaggingReadModelIsReady(t *testing.T) {
 	await("it has caught up", p.api, "database", "ready", "", http.StatusOK)
 
 	p.order(t, "/v1/projections/inbox/rebuild", `{"switch":"auto"}`)
-	eventually(t, "the new version serves", func() (bool, string) {
+	eventually(t, "the new version serves", func() bool {
 		for url, name := range map[string]string{p.api: "database", p.projector: "inbox"} {
 			if status, f, text := readyz(t, url, name); status != http.StatusOK || f.State != "ready" {
 				t.Errorf("during a rebuild: got %d %s, want ready", status, text)
 			}
 		}
 		_, text := fetch(t, http.MethodGet, p.api+"/v1/projections", "")
-		return strings.Contains(strings.ReplaceAll(text, " ", ""), `"version":2,"state":"running","serving":true`), text
+		return strings.Contains(strings.ReplaceAll(text, " ", ""), `"version":2,"state":"running","serving":true`)
 	})
 
 	p.stopProjector()
