@@ -10,6 +10,6 @@ import (
 
 func main() {
 	os.Exit(process.Main(&process.APICommand{}, "api",
-		"Serves Tidings' commands, queries and streams over HTTP. Any number of them can run side by side.",
+		"Serves Tidings' commands, queries and streams over HTTP. Any number of them can run side by side. It prints one line, ready and its address, once it serves; on SIGTERM or Ctrl-C it ends its streams, finishes what is under way and stops within 10 s. All settings: docs/settings.md.",
 		os.Args[1:], os.Stderr))
 }

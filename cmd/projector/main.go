@@ -10,6 +10,6 @@ import (
 
 func main() {
 	os.Exit(process.Main(&process.ProjectorCommand{}, "projector",
-		"Folds Tidings' log into the read model in PostgreSQL. One works; further ones stand by and take over.",
+		"Folds Tidings' log into the read model in PostgreSQL. One works; further ones stand by and take over. On SIGTERM or Ctrl-C it stops within 10 s, and goes on where it was when it starts again. All settings: docs/settings.md.",
 		os.Args[1:], os.Stderr))
 }

@@ -15,9 +15,9 @@ import (
 type importCmd struct {
 	process.TokenFlags
 
-	File        string        `arg:"" help:"Workload to replay, plain or compressed with gzip." type:"existingfile"`
+	File        string        `arg:"" help:"Workload to replay, as tidings workload writes it: lines of JSON, plain or compressed with gzip." type:"existingfile"`
 	URL         string        `name:"url" help:"Where the API is." default:"http://127.0.0.1:8080" env:"TIDINGS_URL"`
-	Verify      string        `help:"Afterwards compare every inbox with this expected outcome." placeholder:"EXPECTED.json" type:"existingfile"`
+	Verify      string        `help:"Afterwards compare every inbox with this expected outcome, which tidings workload writes beside the workload." placeholder:"EXPECTED.json" type:"existingfile"`
 	Concurrency int           `help:"Requests under way at once." default:"64" unit:"requests"`
 	Patience    time.Duration `help:"How long a server that is away is waited for." default:"3m"`
 }

@@ -14,8 +14,8 @@ import (
 
 // workloadCmd is `tidings workload`: it writes a workload to import, and what a correct system ends with after it.
 type workloadCmd struct {
-	Seed      uint64 `required:"" help:"The same seed gives the same workload." unit:"any"`
-	Publishes int    `help:"How many publishes." default:"13401" unit:"publishes"`
+	Seed      uint64 `required:"" help:"Any number: the same seed gives the same workload." placeholder:"N" unit:"any"`
+	Publishes int    `help:"How many notifications are published." default:"13401" unit:"publishes"`
 	Users     int    `help:"How many users." default:"3986" unit:"users"`
 	Topics    int    `help:"How many topics, besides announcements." default:"364" unit:"topics"`
 	Out       string `help:"File to write, compressed if its name ends in .gz; the expected outcome goes to FILE.expected.json. Default: standard output, without an expected outcome." placeholder:"FILE"`

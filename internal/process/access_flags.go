@@ -23,7 +23,7 @@ const (
 
 // AccessFlags say who may call the API.
 type AccessFlags struct {
-	Access       string        `help:"open: everybody may do everything. required: each request shows a token or an API key. Unless given: required where there is a --jwt-… to check tokens by, else open." enum:",open,required" default:"" env:"TIDINGS_ACCESS"`
+	Access       string        `help:"open: everybody may do everything. required: each request shows a token or an API key. Unless given: required where there is a --jwt-… to check tokens by, else open." enum:",open,required" default:"" placeholder:"open|required" env:"TIDINGS_ACCESS"`
 	JWTKey       []string      `name:"jwt-key" help:"File of a key that tokens are signed with: a public key or certificate in PEM (RS256, ES256, EdDSA), or a secret of at least 32 bytes (HS256). May be given again, while one replaces another." placeholder:"FILE" env:"TIDINGS_JWT_KEY_FILE" sep:","`
 	JWTSecret    string        `name:"jwt-secret" hidden:"" help:"Secret that tokens are signed with (HS256)." env:"TIDINGS_JWT_SECRET" secret:""`
 	JWKSURL      string        `name:"jwks-url" help:"Where the keys of the issuer of tokens are fetched, as a JSON Web Key Set: https, or http on this machine." placeholder:"URL" env:"TIDINGS_JWKS_URL"`

@@ -76,6 +76,8 @@ func (c *APICommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	c.Logger().Info("api starts", "version", version(), "listen", c.scheme()+"://"+listener.Addr().String(),
+		"eventstore", masked(c.EventStoreURL), "database", masked(c.DatabaseURL))
 	api := API{Connections: connections, Edge: edge, Access: control, Limits: limiter, Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops), Tracer: traces.Tracer()}
 	if c.MonitorListen != "" {
 		if api.Monitor, err = listen(ctx, "--monitor-listen", c.MonitorListen); err != nil {
@@ -175,6 +177,8 @@ func (c *ProjectorCommand) Run(ctx context.Context) error {
 		Retention: c.retention(), Pool: connections.Pool, SelfCheckEvery: c.SelfCheckEvery,
 		Logger: c.Logger(), Registry: registry, Loops: new(pulse.Loops), Tracer: traces.Tracer(),
 	}
+	c.Logger().Info("projector starts", "version", version(), "listen", c.scheme()+"://"+listener.Addr().String(),
+		"eventstore", masked(c.EventStoreURL), "database", masked(c.DatabaseURL))
 	ready(c.scheme(), listener)
 	return served(ctx, projector.Run(ctx, listener))
 }
@@ -192,6 +196,14 @@ type DevCommand struct {
 	Data        string `help:"Directory of all data, made when missing." default:"./data" env:"TIDINGS_DATA"`
 	Listen      string `help:"Address to serve HTTP on; without access control loopback only." default:"127.0.0.1:8080" env:"TIDINGS_LISTEN"`
 	StoreListen string `help:"Address of the embedded event store; loopback only." default:"127.0.0.1:2113" env:"TIDINGS_STORE_LISTEN"`
+}
+
+// Help explains what the flags cannot.
+func (c *DevCommand) Help() string {
+	return `Nothing needs to be set. All data is in --data and is found again at the next start. One line is printed once it serves: ready, and the address to open. It needs PostgreSQL's programs on this machine. On SIGTERM or Ctrl-C it stops within 10 s. For example:
+
+  tidings dev
+  tidings dev --data /tmp/try --listen 127.0.0.1:9090 --log-level debug`
 }
 
 // Validate refuses addresses that others can reach, and what means nothing.
@@ -238,6 +250,7 @@ func (c *DevCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	logger.Info("tidings dev starts", "version", version(), "listen", c.scheme()+"://"+listener.Addr().String(), "eventstore", storeListener.Addr())
 	if c.required() {
 		logger.Info("development mode: access control is on", "data", data)
 	} else {

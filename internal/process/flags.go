@@ -21,7 +21,7 @@ import (
 // LogFlags say what is logged, to standard error.
 type LogFlags struct {
 	LogLevel  slog.Level `help:"Least level logged: debug, info, warn or error." default:"info" env:"TIDINGS_LOG_LEVEL"`
-	LogFormat string     `help:"How: text or json." enum:"text,json" default:"text" env:"TIDINGS_LOG_FORMAT"`
+	LogFormat string     `help:"How it is written: text or json." enum:"text,json" default:"text" env:"TIDINGS_LOG_FORMAT"`
 }
 
 // Logger logs as the flags say.
@@ -46,8 +46,8 @@ func inSeconds(_ []string, a slog.Attr) slog.Attr {
 
 // ConnectFlags say where a process of its own finds the others.
 type ConnectFlags struct {
-	EventStoreURL string `name:"eventstore-url" help:"Event store, as its clients write it." default:"esdb://127.0.0.1:2113?tls=false" env:"EVENTSTORE_URL" secret:"url"`
-	DatabaseURL   string `name:"database-url" help:"PostgreSQL of the read model; tidings postgres runs one." required:"" env:"DATABASE_URL" secret:"url"`
+	EventStoreURL string `name:"eventstore-url" help:"Address of the event store, as its clients write it: esdb://user:password@host:2113?tls=true." default:"esdb://127.0.0.1:2113?tls=false" env:"EVENTSTORE_URL" secret:"url"`
+	DatabaseURL   string `name:"database-url" help:"Address of the read model's PostgreSQL: postgres://user:password@host:5432/database. tidings postgres runs one." required:"" env:"DATABASE_URL" secret:"url"`
 }
 
 // Exit statuses: done, failed, wrong usage.

@@ -31,7 +31,7 @@ type KeysCommand struct {
 
 // KeysFlags say where the event store is.
 type KeysFlags struct {
-	EventStoreURL string `name:"eventstore-url" help:"Event store, as its clients write it." default:"esdb://127.0.0.1:2113?tls=false" env:"EVENTSTORE_URL" secret:"url"`
+	EventStoreURL string `name:"eventstore-url" help:"Address of the event store, as its clients write it: esdb://user:password@host:2113?tls=true." default:"esdb://127.0.0.1:2113?tls=false" env:"EVENTSTORE_URL" secret:"url"`
 	JSON          bool   `name:"json" help:"Print JSON, for programs."`
 }
 
@@ -154,7 +154,7 @@ func (c *KeysCreateCommand) Run(ctx context.Context) error {
 type KeysRevokeCommand struct {
 	KeysFlags
 	ID     []string `arg:"" help:"Ids, as tidings keys list shows them; a whole key is taken for its id."`
-	Reason string   `help:"Why; it is kept in the log."`
+	Reason string   `help:"Why; it is kept in the log." placeholder:"TEXT"`
 }
 
 // Validate refuses what is no id, without repeating what may be a secret.

@@ -28,7 +28,7 @@ type NodeServeCommand struct {
 	LogFlags
 	Data          string `help:"Directory of the log, made when missing." default:"./data/eventstore" env:"TIDINGS_NODE_DATA"`
 	Listen        string `help:"Address to serve the event store's protocol on." default:"127.0.0.1:2113" env:"TIDINGS_NODE_LISTEN"`
-	MonitorListen string `help:"Address to serve /livez, /readyz and /metrics on, such as 127.0.0.1:2114; none unless given." env:"TIDINGS_NODE_MONITOR_LISTEN"`
+	MonitorListen string `help:"Address to serve /livez, /readyz and /metrics on, such as 127.0.0.1:2114; none unless given." placeholder:"ADDRESS" env:"TIDINGS_NODE_MONITOR_LISTEN"`
 	Insecure      bool   `help:"Listen on addresses that others can reach, also without TLS and users; the monitor has neither." env:"TIDINGS_INSECURE"`
 	NodeAccessFlags
 	MinFreeMiB int64 `name:"min-free-mib" help:"Free space in MiB that the disk must keep: below it appends are refused until there is room. 0: 256, or a tenth of a small disk, but at least 96." default:"0" unit:"MiB" env:"TIDINGS_NODE_MIN_FREE_MIB"`
@@ -67,6 +67,7 @@ func (c *NodeServeCommand) Run(ctx context.Context) error {
 			return errors.Join(err, listener.Close())
 		}
 	}
+	c.Logger().Info("node starts", "version", version(), "listen", listener.Addr(), "data", c.Data)
 	return served(ctx, node.Run(ctx, listener, func() {
 		fmt.Printf("ready esdb://%s?tls=%t\n", listener.Addr(), certificate != nil)
 	}))

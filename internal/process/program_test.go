@@ -26,6 +26,8 @@ func TestMain(m *testing.M) {
 		os.Exit(Main(&DevCommand{}, "dev", "", os.Args[1:], os.Stderr))
 	case "projector":
 		os.Exit(Main(&ProjectorCommand{}, "projector", "", os.Args[1:], os.Stderr))
+	case "tidings":
+		os.Exit(Main(&tool{}, "tidings", "", os.Args[1:], os.Stderr))
 	}
 	os.Exit(m.Run())
 }

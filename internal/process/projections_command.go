@@ -38,14 +38,14 @@ type ProjectionsCommand struct {
 type ProjectionsFlags struct {
 	TokenFlags
 
-	URL  string `name:"url" help:"The API." default:"http://127.0.0.1:8080" env:"TIDINGS_URL"`
+	URL  string `name:"url" help:"Where the API is." default:"http://127.0.0.1:8080" env:"TIDINGS_URL"`
 	JSON bool   `name:"json" help:"Print what the API answers, for programs."`
 }
 
 // OrderFlags are what all orders have.
 type OrderFlags struct {
 	ProjectionsFlags
-	Reason string `help:"Why; it is kept in the log."`
+	Reason string `help:"Why; it is kept in the log." placeholder:"TEXT"`
 }
 
 const (
@@ -290,8 +290,8 @@ func (c *ProjectionsResumeCommand) Run(ctx context.Context) error {
 // ProjectionsSkipCommand is `tidings projections skip`.
 type ProjectionsSkipCommand struct {
 	ProjectionsFlags
-	Position uint64 `help:"Of the event; status names it." required:"" unit:"position"`
-	Reason   string `help:"Why it may be passed over; it is kept in the log." required:""`
+	Position uint64 `help:"Position of the event at which it is halted: tidings projections status names it." required:"" unit:"position" placeholder:"POS"`
+	Reason   string `help:"Why it may be passed over; it is kept in the log." placeholder:"TEXT" required:""`
 }
 
 // Run orders it.

@@ -17,16 +17,16 @@ import (
 
 // TokenCommand is `tidings token`, for those who have no issuer of tokens, or not yet.
 type TokenCommand struct {
-	Sub    string        `name:"sub" required:"" help:"The user whose token it is."`
-	Scope  []string      `help:"What it permits, of publish, subscribe, inbox, audit and admin; several with commas or spaces between them, or the flag again." default:"publish,subscribe,inbox" placeholder:"SCOPE,..."`
-	Topics []string      `help:"Patterns of topics, such as builds.*, to which publish and subscribe are limited; without the flag they are not, and --topics= permits none." placeholder:"PATTERN,..."`
+	Sub    string        `name:"sub" required:"" help:"The user whose token it is." placeholder:"USER"`
+	Scope  []string      `help:"What it permits, of publish, subscribe, inbox, audit and admin; several with commas or spaces between them, or the flag again." default:"publish,subscribe,inbox" placeholder:"SCOPE"`
+	Topics []string      `help:"Patterns of topics, such as builds.*, to which publish and subscribe are limited; without the flag they are not, and --topics= permits none." placeholder:"PATTERN"`
 	For    time.Duration `name:"for" help:"How long it is valid." default:"1h"`
 
 	Key    string `help:"File of the key that signs it: a private key in PEM, or a secret. Without a file the secret is taken from the environment's TIDINGS_JWT_SECRET; there is no flag for it, since others can see flags." placeholder:"FILE" env:"TIDINGS_JWT_KEY_FILE"`
 	NewKey string `help:"Write a new random secret to this file first, which must not exist, and sign with it; give the file to the API as its key." placeholder:"FILE"`
 
-	Issuer   string `help:"Who made it, if the API asks." env:"TIDINGS_JWT_ISSUER"`
-	Audience string `help:"For whom it is, if the API asks." env:"TIDINGS_JWT_AUDIENCE"`
+	Issuer   string `help:"Who made it (iss), if the API asks for that." placeholder:"NAME" env:"TIDINGS_JWT_ISSUER"`
+	Audience string `help:"For whom it is (aud), if the API asks for that." placeholder:"NAME" env:"TIDINGS_JWT_AUDIENCE"`
 }
 
 // Help explains what the flags cannot.

@@ -12,7 +12,7 @@ import (
 // TraceFlags say where traces go. Without an endpoint nothing is traced.
 type TraceFlags struct {
 	OTLPEndpoint     string  `name:"otlp-endpoint" help:"Collector to export traces to, by OTLP over HTTP, such as http://127.0.0.1:4318; none unless given. Headers and authorities are taken from OpenTelemetry's variables." placeholder:"URL" env:"OTEL_EXPORTER_OTLP_ENDPOINT" secret:"url"`
-	TraceSampleRatio float64 `help:"Share of traces kept, 0 to 1, of those that begin here; a request's traceparent decides for its own." default:"1" env:"TIDINGS_TRACE_SAMPLE_RATIO"`
+	TraceSampleRatio float64 `help:"Share of traces kept, 0 to 1, of those that begin here; a request's traceparent decides for its own." default:"1" unit:"share" env:"TIDINGS_TRACE_SAMPLE_RATIO"`
 }
 
 // Validate refuses what means nothing. It does not repeat the address.
