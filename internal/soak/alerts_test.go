@@ -62,6 +62,12 @@ func TestEveryAlertFires(t *testing.T) { // not parallel: it starts a whole syst
 	w.everyAlertFired(ctx, t)
 }
 
+// traced are the histograms whose exemplars lead from a slow moment to its trace.
+var traced = []string{
+	"tidings_http_request_duration_seconds", "tidings_append_duration_seconds",
+	"tidings_live_append_to_stream_seconds", "tidings_projection_append_to_inbox_seconds",
+}
+
 // inHealth asks every question of every board and alert, and waits until nothing fires.
 func (w *watched) inHealth(ctx context.Context, t *testing.T) {
 	t.Helper()
@@ -98,6 +104,9 @@ func (w *watched) inHealth(ctx context.Context, t *testing.T) {
 			}
 			return err
 		})
+	}
+	for _, histogram := range traced {
+		eventually(ctx, t, calmDeadline, "an exemplar of "+histogram, func() error { return w.prometheus.hasExemplar(ctx, histogram+"_bucket") })
 	}
 	w.calm(ctx, t, "")
 	t.Logf("in health %d expressions found series, and none of %d alerts fires", len(questions), len(alerts))

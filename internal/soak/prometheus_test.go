@@ -115,6 +115,28 @@ func (p *prometheus) query(ctx context.Context, expr string) ([]sample, error) {
 	return all, nil
 }
 
+// hasExemplar is nil if a series of the last hour has an exemplar that names a trace.
+func (p *prometheus) hasExemplar(ctx context.Context, metric string) error {
+	var series []struct {
+		Exemplars []struct {
+			Labels map[string]string `json:"labels"`
+		} `json:"exemplars"`
+	}
+	now := time.Now()
+	form := url.Values{"query": {metric}, "start": {now.Add(-time.Hour).Format(time.RFC3339)}, "end": {now.Add(time.Minute).Format(time.RFC3339)}}
+	if err := p.ask(ctx, "/api/v1/query_exemplars", form, &series); err != nil {
+		return err
+	}
+	for _, s := range series {
+		for _, exemplar := range s.Exemplars {
+			if exemplar.Labels["trace_id"] != "" {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("%s has no exemplar with a trace_id in %d series", metric, len(series))
+}
+
 // ask asks Prometheus's API and decodes the data of its answer.
 func (p *prometheus) ask(ctx context.Context, path string, form url.Values, data any) error {
 	ctx, cancel := context.WithTimeout(ctx, queryDeadline)
