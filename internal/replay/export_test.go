@@ -150,7 +150,8 @@ func TestLinesAreWhole(t *testing.T) {
 			var got []string
 			text := newLines(strings.NewReader(c.text))
 			var err error
-			for line := []byte(nil); err == nil; {
+			for err == nil {
+				var line []byte
 				if line, err = text.next(); err == nil {
 					got = append(got, string(line))
 				}

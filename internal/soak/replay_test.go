@@ -131,7 +131,7 @@ func linesDone(t *testing.T, said string) string {
 
 // doings are what the users with the largest inboxes do, and what is done to them.
 type doings struct {
-	ctx    context.Context //nolint:containedctx // the test's
+	ctx    context.Context
 	t      *testing.T
 	url    string
 	seed   uint64

@@ -135,7 +135,7 @@ func (s *Server) Open(ctx context.Context, r Request) (io.ReadCloser, error) {
 	}
 	var response *http.Response
 	err = s.patiently(ctx, func() error {
-		response, err = s.begin(ctx, r, body)
+		response, err = s.begin(ctx, r, body) //nolint:bodyclose // whoever opened it closes it
 		return err
 	})
 	if err != nil {
