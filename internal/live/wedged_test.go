@@ -6,6 +6,7 @@ import (
 	"iter"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,8 +77,10 @@ func TestAStuckHubIsNamed(t *testing.T) {
 	w := newWorld()
 	h := w.hub(Limits{})
 	release := make(chan struct{})
+	free := sync.OnceFunc(func() { close(release) })
 	h.Loops, h.Logger = new(pulse.Loops), slog.New(stuckAt{slog.DiscardHandler, "an event was skipped", release})
 	run(t, h)
+	t.Cleanup(free) // before the hub is waited for
 	eventually(t, "the hub begins", func() bool { return h.Ready() == nil })
 	w.append(published(2, 0, "topic:a"), 0)
 	at := w.append(published(3, 0, "topic:a"), 0)
@@ -85,7 +88,7 @@ func TestAStuckHubIsNamed(t *testing.T) {
 	w.append(events.EventSkipped{Order: events.Order{Projection: "inbox"}, Position: at}, 0)
 	stuck := func() map[string]time.Duration { return h.Loops.Stuck(soon) }
 	eventually(t, "loop and lock are named", func() bool { return stuck()[loopName] > soon && stuck()[lockName] > soon })
-	close(release)
+	free()
 	eventually(t, "nobody is named any more", func() bool { return len(stuck()) == 0 })
 }
 

@@ -169,15 +169,16 @@ func TestALaggingReadModelIsReady(t *testing.T) {
 	await("it has caught up", p.api, "database", "ready", "", http.StatusOK)
 
 	p.order(t, "/v1/projections/inbox/rebuild", `{"switch":"auto"}`)
-	eventually(t, "the new version serves", func() bool {
+	rebuilt := func() bool {
 		for url, name := range map[string]string{p.api: "database", p.projector: "inbox"} {
 			if status, f, text := readyz(t, url, name); status != http.StatusOK || f.State != "ready" {
-				t.Errorf("during a rebuild: got %d %s, want ready", status, text)
+				t.Fatalf("during a rebuild: got %d %s, want ready", status, text)
 			}
 		}
 		_, text := fetch(t, http.MethodGet, p.api+"/v1/projections", "")
 		return strings.Contains(strings.ReplaceAll(text, " ", ""), `"version":2,"state":"running","serving":true`)
-	})
+	}
+	eventually(t, "the new version serves", rebuilt)
 
 	p.stopProjector()
 	p.order(t, "/v1/notifications", alert)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tidings-io/tidings/internal/events"
@@ -23,22 +24,29 @@ func (c *Connections) lag(ctx context.Context, reads *queries.Queries) (httpapi.
 	if err != nil {
 		return httpapi.Lag{}, err
 	}
-	for _, v := range versions {
-		if !v.Serving {
-			continue
-		}
-		lag := httpapi.Lag{Events: v.LagEvents, Age: time.Duration(v.LagSeconds * float64(time.Second))}
-		if v.State != string(projections.StateRunning) {
-			if lag, err = c.lagByLog(ctx, v.Position); err != nil {
-				return lag, err
-			}
-		}
-		lag.Building = !v.CaughtUp && lag.Events > 0
-		lag.Reason = whyBehind(lag, v.State, v.Reason)
-		return lag, nil
+	i := slices.IndexFunc(versions, func(v queries.Version) bool { return v.Serving })
+	if i < 0 {
+		return httpapi.Lag{}, errors.New("no version of the read model serves")
 	}
-	return httpapi.Lag{}, errors.New("no version of the read model serves")
+	v := versions[i]
+	lag := httpapi.Lag{Events: v.LagEvents, Age: time.Duration(v.LagSeconds * float64(time.Second))}
+	if v.State != string(projections.StateRunning) {
+		at, _, err := reads.Checkpoint(ctx)
+		if err != nil {
+			return lag, err
+		}
+		if lag, err = c.lagByLog(ctx, at); err != nil {
+			return lag, err
+		}
+	}
+	lag.Building = !v.CaughtUp && lag.Events > 0 && !justSwitched(v.State)
+	lag.Reason = whyBehind(lag, v.State, v.Reason)
+	return lag, nil
 }
+
+// justSwitched says of a version that serves that its state is of before it did: it had
+// caught up then, as none takes over before.
+func justSwitched(state string) bool { return state == "building" || state == "ready" }
 
 // lagByLog looks into the log for what comes after a position.
 func (c *Connections) lagByLog(ctx context.Context, at events.Position) (httpapi.Lag, error) {

@@ -98,6 +98,7 @@ func (p *Inbox) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Each answer of Postgres is a beat: the loop asks it about once a second at least.
 	config.DialFunc = pulse.Dial(p.pulse, config.DialFunc)
 	p.enter(StateStarting, "")
 	defer p.enter(StateStopped, "")
@@ -112,7 +113,7 @@ func (p *Inbox) Run(ctx context.Context) error {
 	for {
 		began := time.Now()
 		err := p.session(ctx, config)
-		p.pulse.Rest()
+		p.pulse.Rest() // until there is another connection: names are looked up, too
 		if ctx.Err() != nil {
 			return nil // a session cut short by our own end is no fault
 		}

@@ -55,7 +55,6 @@ func (p *Inbox) session(ctx context.Context, config *pgx.ConnConfig) error {
 // awaitLock stands by until this is the one runner.
 func (p *Inbox) awaitLock(ctx context.Context, conn *pgx.Conn) error {
 	for {
-		p.pulse.Beat()
 		var mine bool
 		if err := one(ctx, conn, sqlLockTry, []any{inboxName}, &mine); err != nil {
 			return fmt.Errorf("ask for the projector's lock: %w", err)
@@ -90,7 +89,6 @@ func (p *Inbox) follow(ctx context.Context, w *writer) error {
 	idle := idler{through: w.position}
 	clean := cleaner{history: p.KeepHistory}
 	for {
-		p.pulse.Beat()
 		s, err := feed.take(ctx, idleEvery)
 		if err != nil {
 			return err

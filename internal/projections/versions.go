@@ -65,7 +65,7 @@ func (v *Versions) Run(ctx context.Context) error {
 	for {
 		began := time.Now()
 		err := v.session(ctx, config)
-		v.pulse.Rest()
+		v.pulse.Rest() // until there is another connection: names are looked up, too
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -111,6 +111,7 @@ func (v *Versions) connConfig(schema string) (*pgx.ConnConfig, error) {
 	} {
 		config.RuntimeParams[name] = settings[name]
 	}
+	// Each answer of Postgres is a beat: the loop asks it about once a second at least.
 	config.DialFunc = pulse.Dial(v.pulse, config.DialFunc)
 	return config, nil
 }
@@ -150,7 +151,6 @@ func (v *Versions) session(ctx context.Context, config *pgx.ConnConfig) error {
 // awaitLead stands by until this is the one leader, and says what the base schema is.
 func (v *Versions) awaitLead(ctx context.Context, conn *pgx.Conn) (base string, err error) {
 	for {
-		v.pulse.Beat()
 		var mine bool
 		if err := one(ctx, conn, sqlVersionsLock, nil, &mine, &base); err != nil {
 			return "", fmt.Errorf("ask for the lead: %w", err)

@@ -50,7 +50,6 @@ func newLeader(v *Versions, conn *pgx.Conn, base string) *leader {
 // run does what is ordered until ctx or the connection ends.
 func (l *leader) run(ctx context.Context) error {
 	for {
-		l.pulse.Beat()
 		if err := l.step(ctx); err != nil {
 			return err
 		}
