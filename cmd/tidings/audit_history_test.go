@@ -81,6 +81,24 @@ func changes(change string, items events.Items) func(context.Context, commands.S
 	}
 }
 
+// untilReached waits for a node that is starting.
+func untilReached(ctx context.Context, t *testing.T, store *esdb.Store) {
+	t.Helper()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		_, err := store.Head(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			t.Fatalf("reach the node: %v", err)
+		}
+	}
+}
+
 // writeMay has a node write a part of the history into a directory, by its own clock: everything is as it would be, had it run in May.
 func writeMay(t *testing.T, dir string, from, to int) {
 	t.Helper()
@@ -99,6 +117,7 @@ func writeMay(t *testing.T, dir string, from, to int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	untilReached(ctx, t, store)
 	for i, a := range may[from:to] {
 		at, err := time.Parse("2006-01-02 15:04:05", "2026-05-"+a.at)
 		if err != nil {
