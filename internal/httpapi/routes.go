@@ -308,7 +308,7 @@ func (a *api) queryRoutes(c Config) []route {
 			summary: "The log as server-sent events: replayed from a position or a time, then followed, without gap or repeat",
 			params: append([]param{
 				{name: "last_event_id", like: "", doc: "Where to resume, for clients that cannot send the header Last-Event-ID: a position, or earliest."},
-				{name: "after", like: "", doc: "Where to begin: only events after this position. Without it and from: what is recorded from now on."},
+				{name: "after", like: "", doc: "Where to begin: only events after this position; without it the whole log. latest: what is recorded from now on."},
 			}, auditParams...),
 			answers: map[int]any{http.StatusOK: mediaType("text/event-stream")}, problems: []string{codeStoreUnavailable},
 			serve: a.auditStream(c),
