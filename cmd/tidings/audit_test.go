@@ -36,7 +36,13 @@ func TestAudit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = log.Close() })
+	t.Cleanup(func() {
+		said, _ := os.ReadFile(log.Name()) // if it cannot be read it says nothing
+		if t.Failed() {
+			t.Logf("the program said: %s", said)
+		}
+		_ = log.Close()
+	})
 	url := dev(t, log, data, keep, "--jwt-key", filepath.Join(dir, "jwt.secret"), "--log-format=text")
 	// The tables no longer hold what retention hides, so that the page's answers about the past come from the log.
 	await(t, "rows that retention deleted", func() bool { return cleaned.MatchString(get(t, url+"/metrics")) })
