@@ -53,9 +53,9 @@ func TestAudit(t *testing.T) {
 			t.Errorf("the page does not say what this prints:\n%s", b.script)
 		}
 		if strings.Contains(b.script, "tidings.log") {
-			await(t, "the end of the second export in the log", func() bool { // it is recorded after its last line was sent
+			await(t, "the end of the second export in the log, after its beginning", func() bool { // it is recorded after its last line was sent
 				said, err := os.ReadFile(log.Name())
-				return err == nil && strings.Count(string(said), "kind=export") == 2
+				return err == nil && strings.Count(string(said), "kind=export") == 4
 			})
 		}
 		drill(t, dir, here, b)

@@ -156,7 +156,7 @@ func (w *replaying) tell(report *replay.Report) {
 	}
 	fmt.Printf("refused: %d\n", report.Refused)
 	for _, refusal := range report.Refusals {
-		fmt.Println(" ", refusal)
+		fmt.Println(" ", replay.Seen(refusal))
 	}
 	if more := report.Refused - len(report.Refusals); more > 0 {
 		fmt.Printf("  and %d more\n", more)
@@ -167,7 +167,7 @@ func (w *replaying) tell(report *replay.Report) {
 func byType(counts map[string]int) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		fmt.Fprintf(&b, " %s %d", name, counts[name])
+		fmt.Fprintf(&b, " %s %d", replay.Seen(name), counts[name])
 	}
 	return b.String()
 }

@@ -74,7 +74,7 @@ func (c *tailCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	say := func(why error) { fmt.Fprintln(os.Stderr, "tail:", why) }
+	say := func(why error) { fmt.Fprintln(os.Stderr, "tail:", replay.Seen(why.Error())) }
 	log := &replay.Log{
 		Server: &workload.Server{URL: c.URL, Token: token, Client: client, Patience: foreverPatience, Away: say},
 		Pick:   c.pick(), Broken: say,
@@ -93,7 +93,7 @@ func (c *tailCmd) Run(ctx context.Context) error {
 			return fmt.Errorf("tail: %w", err)
 		}
 		if c.JSON {
-			_, _ = out.Write(e.Text) // Flush says what went wrong
+			_, _ = out.Write(replay.Escaped(e.Text)) // Flush says what went wrong
 		} else {
 			_, _ = out.WriteString(replay.Line(&e, colours)) // as above
 		}

@@ -91,6 +91,10 @@ func TestLooksIntoAnothersPastAreRecorded(t *testing.T) {
 			t.Errorf("%s: it is recorded that ann reads what is her own", look.path)
 		}
 	}
+	g.ask(t, http.MethodGet, "/v1/topics/builds/subscribers?as_of=1", "", auditor)
+	if got, want := log.take(), "kind=members path=/v1/topics/builds/subscribers as_of=1\n"; !strings.Contains(got, want) {
+		t.Errorf("got the record %q, want %q", got, want)
+	}
 	if g.ask(t, http.MethodGet, "/v1/users/ann/inbox", "", admin); log.take() != "" {
 		t.Error("it is recorded that a service reads the inbox of now")
 	}

@@ -29,11 +29,14 @@ func (q *ask) asOf() queries.AsOf {
 	switch {
 	case err != nil:
 		q.flaw("as_of", "is a position, or an RFC 3339 time such as 2026-01-31T12:00:00Z; a + in it is written %%2B")
-	case at.Year() < 1970 || at.Year() > 9999:
+	case !inYears(at):
 		q.flaw("as_of", "lies outside the years 1970 to 9999")
 	}
 	return queries.AsOf{Time: at}
 }
+
+// inYears says whether a time can be one of the log.
+func inYears(at time.Time) bool { return at.Year() >= 1970 && at.Year() <= 9999 }
 
 // flag reads a parameter that is true or false; false when it is absent.
 func (q *ask) flag(name string) bool {

@@ -36,6 +36,7 @@ func (a *api) auditExport(w http.ResponseWriter, r *http.Request, asked string, 
 	ctx, cancel := context.WithTimeout(r.Context(), exportTimeout)
 	defer cancel()
 	read := a.auditRead(r, auditExports, asked, after)
+	read.record(notEnded) // a process that is killed says nothing of how it ended
 	box := newOutbox(after, exportBytes, appendLine)
 	go a.export(ctx, box, a.auditFrom(ctx, after, filter), filter)
 	err = lines.writeAll(box, read)
@@ -98,10 +99,10 @@ func (l *lineWriter) writeAll(box *outbox, read *auditRead) error {
 		}
 		p := box.take(spare)
 		if len(p.text) > 0 {
+			read.sent(p.events, p.considered) // also of what is not taken whole: a record must not say less than what left
 			if err := l.write(p.text); err != nil {
 				return err
 			}
-			read.sent(p.events, p.considered)
 		}
 		if p.ended {
 			return p.err

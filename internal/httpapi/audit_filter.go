@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,10 +26,29 @@ type auditFilter struct {
 	from, to    time.Time // zero: no bound; from is inclusive, to is not
 }
 
+// auditOtherNames are the parameters of those routes that pick nothing; of as_of, err says
+// that it is not known.
+var auditOtherNames = []string{"after", "cursor", "limit", "last_event_id", "wait_for", "as_of", "access_token"}
+
 // auditFilterNames are the parameters that pick events, the same on every route.
 var auditFilterNames = []string{"category", "stream", "type", "user", "topic", "correlation_id", "from", "to"}
 
+// maxFilterBytes is longer than any name of ours and any request id.
+const maxFilterBytes = 1024
+
+// auditFilter reads what to pick. Nothing that was asked for is passed over: a word that
+// is not known, or comes twice, would be answered with more than was meant.
 func (q *ask) auditFilter() auditFilter {
+	for name, given := range q.values {
+		switch {
+		case !slices.Contains(auditFilterNames, name) && !slices.Contains(auditOtherNames, name):
+			q.flaw(name, "is not known here")
+		case len(given) > 1:
+			q.flaw(name, "is given more than once")
+		case len(given[0]) > maxFilterBytes:
+			q.flaw(name, "has more than %d bytes", maxFilterBytes)
+		}
+	}
 	f := auditFilter{
 		Filter: events.Filter{
 			Category: q.values.Get("category"), Stream: events.StreamName(q.values.Get("stream")), Type: q.values.Get("type"),
@@ -64,8 +84,11 @@ func (q *ask) time(name string) time.Time {
 		return time.Time{}
 	}
 	at, err := events.ParseTime(text)
-	if err != nil {
+	switch {
+	case err != nil:
 		q.flaw(name, "is an RFC 3339 time, such as 2026-01-31T12:00:00Z")
+	case !inYears(at): // one of them is Go's word for no time at all
+		q.flaw(name, "lies outside the years 1970 to 9999")
 	}
 	return at
 }

@@ -195,10 +195,10 @@ func (f *auditFollower) tell(p parcel) error {
 	if len(p.text) == 0 {
 		return nil
 	}
+	f.read.sent(p.events, p.considered) // also of what is not taken whole: a record must not say less than what left
 	if err := f.flush(p.text); err != nil {
 		return fmt.Errorf("%w: %w", errNotTaken, err)
 	}
-	f.read.sent(p.events, p.considered)
 	return nil
 }
 

@@ -214,7 +214,10 @@ func TestWhereAnAuditStreamBegins(t *testing.T) {
 
 func TestAnAuditStreamRefuses(t *testing.T) {
 	t.Parallel()
-	for _, query := range []string{"after=x", "user=a%20b", "topic=~", "from=yesterday", "to=1", "as_of=1"} {
+	for _, query := range []string{
+		"after=x", "user=a%20b", "topic=~", "from=yesterday", "to=1", "as_of=1",
+		"to=0001-01-01T00:00:00Z", "from=1969-12-31T23:59:59Z", "usr=alice", "user=alice&user=bob", "stream=" + strings.Repeat("a", 1025),
+	} {
 		t.Run(query, func(t *testing.T) {
 			t.Parallel()
 			inAuditWorld(t, nil, func(w *auditWorld) {

@@ -122,8 +122,7 @@ func (d *dependencies) look(ctx context.Context) readiness {
 	if d.hidden && !slices.Equal(reasons, d.logged) {
 		d.logged = reasons
 		if len(reasons) > 0 {
-			says := map[string]string{stateReady: "ready, but behind", stateAway: "not ready"}[answer.Status]
-			d.logger.WarnContext(ctx, says, "reasons", reasons)
+			d.logger.WarnContext(ctx, "something is away or behind", "status", answer.Status, "reasons", reasons)
 		}
 	}
 	d.last, d.asked = answer, time.Now()

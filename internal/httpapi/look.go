@@ -10,6 +10,7 @@ import (
 // What of another's can be looked at.
 const (
 	lookInbox   = "inbox"   // a page of it, or its counts, as they were
+	lookMembers = "members" // who was subscribed to a topic
 	lookExplain = "explain" // what reached them, and what they did to it
 )
 
@@ -22,5 +23,15 @@ func (a *api) looked(r *http.Request, kind string, at events.User) {
 	}
 	a.logger.InfoContext(context.WithoutCancel(r.Context()), "what is another's was read",
 		"actor", subject(r), "correlation_id", requestID(r), "kind", kind, "user", string(at),
+		"path", r.URL.Path, "as_of", r.URL.Query().Get("as_of"))
+}
+
+// lookedAtMembers records who asked who had been subscribed to a topic.
+func (a *api) lookedAtMembers(r *http.Request) {
+	if a.access == nil {
+		return
+	}
+	a.logger.InfoContext(context.WithoutCancel(r.Context()), "what is another's was read",
+		"actor", subject(r), "correlation_id", requestID(r), "kind", lookMembers,
 		"path", r.URL.Path, "as_of", r.URL.Query().Get("as_of"))
 }

@@ -212,6 +212,9 @@ func (a *api) subscribers(ctx context.Context, r *http.Request, q *ask, at queri
 	if err := a.readyFor(ctx, q, at); err != nil {
 		return nil, err
 	}
+	if q.values.Has("as_of") {
+		a.lookedAtMembers(r)
+	}
 	return a.reads.Subscribers(ctx, page, at)
 }
 

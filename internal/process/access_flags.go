@@ -23,13 +23,13 @@ const (
 
 // AccessFlags say who may call the API.
 type AccessFlags struct {
-	Access       string        `help:"open: everybody may do everything. required: each request shows a token or an API key. Unless given: required where there is a --jwt-… to check tokens by, else open." enum:",open,required" default:"" placeholder:"open|required" env:"TIDINGS_ACCESS"`
+	Access       string        `help:"open: everybody may do everything. required: each request shows a token or an API key. Unless given: required where there is a --jwt-… to check tokens by, else open." enum:",open,required" default:"" placeholder:"open|required" env:"TIDINGS_ACCESS" filled:""`
 	JWTKey       []string      `name:"jwt-key" help:"File of a key that tokens are signed with: a public key or certificate in PEM (RS256, ES256, EdDSA), or a secret of at least 32 bytes (HS256). May be given again, while one replaces another." placeholder:"FILE" env:"TIDINGS_JWT_KEY_FILE" sep:","`
-	JWTSecret    string        `name:"jwt-secret" hidden:"" help:"Secret that tokens are signed with (HS256)." env:"TIDINGS_JWT_SECRET" secret:""`
-	JWKSURL      string        `name:"jwks-url" help:"Where the keys of the issuer of tokens are fetched, as a JSON Web Key Set: https, or http on this machine." placeholder:"URL" env:"TIDINGS_JWKS_URL"`
+	JWTSecret    string        `name:"jwt-secret" hidden:"" help:"Secret that tokens are signed with (HS256)." env:"TIDINGS_JWT_SECRET" filled:"" secret:""`
+	JWKSURL      string        `name:"jwks-url" help:"Where the keys of the issuer of tokens are fetched, as a JSON Web Key Set: https, or http on this machine." placeholder:"URL" env:"TIDINGS_JWKS_URL" filled:"" secret:"url"`
 	JWTAlgorithm []string      `name:"jwt-algorithm" help:"Algorithms let through: HS256, RS256, ES256, EdDSA. Unless given: those of the keys, and all but HS256 for a key set." placeholder:"NAME" env:"TIDINGS_JWT_ALGORITHMS" sep:","`
-	JWTIssuer    string        `name:"jwt-issuer" help:"Issuer (iss) that tokens must name; needed with --jwks-url." placeholder:"NAME" env:"TIDINGS_JWT_ISSUER"`
-	JWTAudience  string        `name:"jwt-audience" help:"Audience (aud) that tokens must be for; needed with --jwks-url." placeholder:"NAME" env:"TIDINGS_JWT_AUDIENCE"`
+	JWTIssuer    string        `name:"jwt-issuer" help:"Issuer (iss) that tokens must name; needed with --jwks-url." placeholder:"NAME" env:"TIDINGS_JWT_ISSUER" filled:""`
+	JWTAudience  string        `name:"jwt-audience" help:"Audience (aud) that tokens must be for; needed with --jwks-url." placeholder:"NAME" env:"TIDINGS_JWT_AUDIENCE" filled:""`
 	JWTSkew      time.Duration `name:"jwt-skew" help:"By how much the issuer's clock may be ahead; a token ends when it says, all the same." default:"30s" env:"TIDINGS_JWT_SKEW"`
 	QueryToken   bool          `help:"Take tokens in the query string too, as access_token, for clients that can send neither headers nor cookies. Proxies may log it." env:"TIDINGS_QUERY_TOKEN"`
 }

@@ -55,6 +55,23 @@ func unknownSetting(program string, flags map[string][]*kong.Flag, name string) 
 	return fmt.Errorf("there is no setting %q of %s", name, program)
 }
 
+// A flag with the tag filled may be left out, but not given and empty: whoever gave it
+// meant something that would not hold, as what an empty variable was put in for does.
+const filledTag = "filled"
+
+var errEmptied = errors.New("is given and empty: give it a value, or leave it out")
+
+// emptied refuses arguments, and settings of a file, that are given and empty though
+// they must not be.
+func emptied(parsed *kong.Context) error {
+	for _, at := range parsed.Path {
+		if at.Flag != nil && at.Flag.Tag.Has(filledTag) && at.Flag.Target.Kind() == reflect.String && at.Flag.Target.String() == "" {
+			return fmt.Errorf("--%s %w", at.Flag.Name, errEmptied)
+		}
+	}
+	return nil
+}
+
 // accepts is nil for a value that a flag can have. Its errors repeat no value that may
 // be secret.
 func accepts(flag *kong.Flag, value any) error {
@@ -64,6 +81,9 @@ func accepts(flag *kong.Flag, value any) error {
 	secret := flag.Tag.Has(secretTag)
 	if text, ok := value.(string); ok && secret && strings.Contains(text, mask) {
 		return fmt.Errorf("has %s where a secret was left out: write the secret, or leave the setting out", mask)
+	}
+	if value == "" && flag.Tag.Has(filledTag) {
+		return errEmptied
 	}
 	if err == nil && flag.Enum != "" && !flag.EnumMap()[fmt.Sprint(target)] {
 		err = errors.New("not one of those")

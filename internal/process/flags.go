@@ -74,13 +74,16 @@ func Main(cli any, name, description string, args []string, stderr io.Writer) in
 		panic(err) // a mistake in the grammar
 	}
 	parsed, err := parser.Parse(args)
+	if err == nil {
+		err = emptied(parsed)
+	}
 	if err != nil {
-		fmt.Fprintf(stderr, "%s: %s\nTry %s --help.\n", name, withoutPasswords(err.Error()), name)
+		fmt.Fprintf(stderr, "%s: %s\nTry %s --help.\n", name, visible(withoutPasswords(err.Error())), name)
 		return exitUsage
 	}
 	given.introduce(parsed, loggerOf(cli, parsed))
 	if err := parsed.Run(); err != nil {
-		fmt.Fprintf(stderr, "%s: %s\n", name, err)
+		fmt.Fprintf(stderr, "%s: %s\n", name, visible(err.Error()))
 		return exitFailed
 	}
 	return 0

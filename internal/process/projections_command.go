@@ -50,6 +50,8 @@ type OrderFlags struct {
 
 const (
 	projectionsTimeout = 30 * time.Second
+	// answerBytes are more than any answer about projections has.
+	answerBytes = 16 << 20
 	// rebuildLook is how often a rebuild that is waited for is looked at.
 	rebuildLook = 500 * time.Millisecond
 )
@@ -91,7 +93,7 @@ func (f ProjectionsFlags) ask(ctx context.Context, method, path string, body any
 		return nil, fmt.Errorf("the API does not answer: %w: say where it is with --url", err)
 	}
 	defer func() { _ = response.Body.Close() }() // read to its end
-	answer, err := io.ReadAll(response.Body)
+	answer, err := io.ReadAll(io.LimitReader(response.Body, answerBytes))
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}

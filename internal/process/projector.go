@@ -43,6 +43,11 @@ func (p Projector) versions() *projections.Versions {
 func (p Projector) Run(ctx context.Context, listener net.Listener) error {
 	inbox := p.versions()
 	health, err := httpapi.Health(p.Registry, p.Loops, httpapi.Check{
+		Name: "eventstore", Ask: func(ctx context.Context) error { // one that leads keeps the lead without it
+			_, err := p.Store.Head(ctx)
+			return err
+		},
+	}, httpapi.Check{
 		Name: "inbox", Ask: func(context.Context) error { return healthy(inbox) },
 		Lag: func(ctx context.Context) (httpapi.Lag, error) { return p.lag(ctx, inbox) },
 	})

@@ -66,6 +66,8 @@ func samples(flag *kong.Flag) [2]string {
 		return [2]string{"true", "false"}
 	case reflect.String, reflect.Slice:
 		return [2]string{"one", "two"}
+	case reflect.Float64:
+		return [2]string{"0.5", "0.25"}
 	default:
 		return [2]string{"1000000", "7"}
 	}
@@ -235,6 +237,7 @@ func TestFilesOfSettings(t *testing.T) {
 		"no object":                       {"api", `null`, []string{"is no JSON object"}},
 		"two objects":                     {"api", `{} {}`, []string{"has something after its JSON object"}},
 		"a masked secret":                 {"api", `{"database-url":"postgres://app:***@h/db"}`, []string{`"database-url" has *** where a secret was left out`}},
+		"access that is said and empty":   {"api", `{"jwks-url":"","jwt-secret":"","access":"","jwt-issuer":""}`, []string{`"access" is given and empty`, `"jwks-url" is given and empty`, `"jwt-secret" is given and empty`, `"jwt-issuer" is given and empty`}},
 		"a secret of a wrong kind":        {"api", `{"database-url":["hush"],"jwt-secret":{"hush":1}}`, []string{`"database-url" is not a text`, `"jwt-secret" is not a text`}},
 		"an address with a secret in it":  {"api", `{"daily-quota":"postgres://app:hush@h/db"}`, []string{`"daily-quota" is not a whole number`}},
 		"a command of the tool":           {"node", `{"data":"/x","min-free-mib":512}`, nil},
@@ -291,7 +294,7 @@ func TestWhatIsNearest(t *testing.T) {
 	t.Parallel()
 	names := slices.Collect(maps.Keys(flagsOf(grammarNamed(t, "api"))))
 	for name, want := range map[string]string{
-		"lisen": "listen", "listne": "listen", "log-levle": "log-level", "databse-url": "database-url", "jwt-issuers": "jwt-issuer",
+		"lisen": "listen", "listne": "listen", "log-lvel": "log-level", "databse-url": "database-url", "jwt-issuers": "jwt-issuer",
 		"listen": "listen", "frobnicate": "", "x": "", "": "",
 	} {
 		if got := nearest(name, names); got != want {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/google/uuid"
 )
 
 // schedule hands out commands in an order that keeps the outcome, until all are done.
@@ -103,6 +105,9 @@ func (r *run) take(got *result) error {
 			return err
 		}
 		return r.finish(s)
+	}
+	if s.form.kind == publishes && (got.answer.Position == 0 || got.answer.ID == uuid.Nil) {
+		return fmt.Errorf("%s at %d: the answer names no notification, or no position: is %s the API of tidings?", s.event.Type, s.event.Position, r.Target.URL)
 	}
 	r.report.Done[s.event.Type]++
 	r.report.Last = max(r.report.Last, got.answer.Position)

@@ -47,7 +47,9 @@ func (m *messages) next() (message, error) {
 		case "event":
 			one.name = string(value)
 		case "data":
-			m.data = append(m.data, value...)
+			if m.data = append(m.data, value...); len(m.data) > maxLineBytes {
+				return one, errLongLine
+			}
 		case "id":
 			one.id = string(value)
 		case "retry":
