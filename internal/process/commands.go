@@ -250,7 +250,7 @@ func (c *DevCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	logger.Info("tidings dev starts", "version", version(), "listen", c.scheme()+"://"+listener.Addr().String(), "eventstore", storeListener.Addr())
+	logger.Info("tidings dev starts", "version", version(), "listen", c.scheme()+"://"+listener.Addr().String(), "eventstore", storeListener.Addr().String())
 	if c.required() {
 		logger.Info("development mode: access control is on", "data", data)
 	} else {

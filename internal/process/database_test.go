@@ -31,6 +31,7 @@ func TestWhetherPostgresIsThereIsAskedBesideThePool(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer held.Release() // else the pool would not close when this fails
 	eventually(t, "Postgres answers", func() bool { return valueOf(t, registry, "tidings_postgres_connected", "") == 1 })
 	is("the pool is in use as a whole", "tidings_postgres_connections", "acquired", 1)
 	is("the pool is in use as a whole", "tidings_postgres_connections", "idle", 0)

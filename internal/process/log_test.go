@@ -19,6 +19,7 @@ var logKeys = []string{
 	"route", "method", "status", "took", "reasons", // of requests
 	"projection", "schema", "state", "version", "before", "head", "skipped", // of the read model
 	"line", "said", "client_level", "data", // of the parts of dev
+	"listen", "eventstore", "settings", "from", // of its start
 	"actor", "kind", "filter", "after", "events", "ended", // of reads of the audit trail
 }
 
