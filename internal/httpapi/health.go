@@ -121,9 +121,12 @@ func (d *dependencies) look(ctx context.Context) readiness {
 	}
 	if d.hidden && !slices.Equal(reasons, d.logged) {
 		d.logged = reasons
-		if len(reasons) > 0 {
-			says := map[string]string{stateReady: "ready, but behind", stateAway: "not ready"}[answer.Status]
-			d.logger.WarnContext(ctx, says, "reasons", reasons)
+		switch {
+		case len(reasons) == 0:
+		case answer.Status == stateReady:
+			d.logger.WarnContext(ctx, "ready, but behind", "reasons", reasons)
+		default:
+			d.logger.WarnContext(ctx, "not ready", "reasons", reasons)
 		}
 	}
 	d.last, d.asked = answer, time.Now()
