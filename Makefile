@@ -3,7 +3,7 @@
 SHELL         := /bin/sh
 GO            ?= go
 GOTEST        ?= $(GO) test
-RACETIME      ?= 12m
+RACETIME      ?= 20m
 FUZZTIME      ?= 30s
 
 .PHONY: help dev quick test race check fmt vet lint docs mod gen verify soak bench fuzz drill
@@ -58,7 +58,7 @@ soak: ## Random histories by the thousand, the real history under load, everythi
 	$(GOTEST) ./internal/eventstore/node -run TestSoak -soak -timeout 10m -v
 	$(GOTEST) ./internal/eventstore/node/log -run 'Faults|Damaged' -soak -timeout 30m
 	$(GOTEST) ./internal/queries -run TestAnswers -soak -timeout 30m
-	$(GOTEST) ./internal/soak -run 'TestSoak|TestNodeKilled|TestProjectorKilled|TestRebuildUnderTraffic' -soak -timeout 30m -v
+	$(GOTEST) ./internal/soak -run 'TestSoak|TestNodeKilled|TestProjectorKilled|TestRebuildUnderTraffic|TestFaults|TestTakeover|TestSoakReplay' -soak -timeout 30m -v
 
 bench: ## Measure the figures that the README states (some of them: ARGS="--only append,grpc"; all flags: ARGS=--help)
 	@hack/need.sh postgres

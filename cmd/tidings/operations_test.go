@@ -76,6 +76,7 @@ func TestOperations(t *testing.T) {
 			}
 		}},
 	}
+	here := strings.NewReplacer("127.0.0.1:2113", address)
 	blocks := shellBlocks(string(text))
 	for _, b := range blocks {
 		for what, check := range checks {
@@ -83,7 +84,7 @@ func TestOperations(t *testing.T) {
 				check.before()
 			}
 		}
-		drill(t, dir, address, b)
+		drill(t, dir, here, b)
 		for what, check := range checks {
 			if check.after != nil && strings.Contains(b.script, what) {
 				check.after()
@@ -95,8 +96,9 @@ func TestOperations(t *testing.T) {
 	}
 }
 
-// drill runs one block.
-func drill(t *testing.T, dir, address string, b shellBlock) {
+// drill runs one block of a page in a directory, with the addresses of the page replaced by those of the test, and compares what it prints
+// with the page.
+func drill(t *testing.T, dir string, here *strings.Replacer, b shellBlock) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -105,7 +107,7 @@ func drill(t *testing.T, dir, address string, b shellBlock) {
 	if err := errors.Join(os.MkdirAll(bin, 0o700), os.WriteFile(filepath.Join(bin, "tidings"), []byte(wrapper), 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(ctx, "bash", "-ec", strings.ReplaceAll(b.script, "127.0.0.1:2113", address))
+	cmd := exec.CommandContext(ctx, "bash", "-ec", here.Replace(b.script))
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

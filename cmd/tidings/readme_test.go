@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,14 +19,14 @@ import (
 // where "…" stands for anything.
 func TestReadme(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds and starts the whole program")
+		t.Skip("starts the whole program")
 	}
 	t.Parallel()
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := dev(t)
+	url := dev(t, t.Output(), filepath.Join(t.TempDir(), "data"))
 	blocks := shellBlocks(string(text))
 	if len(blocks) < 5 {
 		t.Fatalf("the README has %d shell blocks, want at least 5", len(blocks))
@@ -82,16 +83,13 @@ func TestLike(t *testing.T) {
 	}
 }
 
-// dev starts the real program on free ports with data of its own and answers
-// where it serves; it is stopped, and must stop cleanly, when the test ends.
-func dev(t *testing.T) string {
+// dev starts the real program on free ports and answers where it serves; it is
+// stopped, and must stop cleanly, when the test ends.
+func dev(t *testing.T, log io.Writer, data string, flags ...string) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "tidings")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v: %s", err, out)
-	}
-	cmd := exec.Command(binary, "dev", "--data", filepath.Join(t.TempDir(), "data"), "--listen", "127.0.0.1:0", "--store-listen", "127.0.0.1:0")
-	cmd.Stderr = t.Output()
+	cmd := exec.Command(os.Args[0], append([]string{"dev", "--data", data, "--listen", "127.0.0.1:0", "--store-listen", "127.0.0.1:0"}, flags...)...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.Stderr = log
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -52,7 +52,7 @@ func (w *replaying) show(ctx context.Context) func(uint64, time.Time) {
 
 // clamp is a position as a bar takes it.
 func clamp(position uint64) int {
-	return int(min(position, math.MaxInt)) //nolint:gosec // it is in range
+	return int(min(position, math.MaxInt))
 }
 
 func (w *replaying) export(ctx context.Context) error {
@@ -129,12 +129,11 @@ func (w *replaying) pair(ctx context.Context, target *workload.Server) (replay.P
 	if err != nil {
 		return replay.Pair{}, fmt.Errorf("the instance at --to: %w", err)
 	}
-	here, err := "", error(nil)
+	name := w.log.Name
 	if w.FromFile != "" {
-		here, err = w.file.Name()
-	} else {
-		here, err = w.log.Name(ctx)
+		name = func(context.Context) (string, error) { return w.file.Name() }
 	}
+	here, err := name(ctx)
 	if err != nil {
 		return replay.Pair{}, err
 	}

@@ -87,7 +87,7 @@ func (c *tailCmd) Run(ctx context.Context) error {
 	}
 	for e, err := range log.Follow(ctx, cursor) {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was told to stop
+			return nil // it was told to stop
 		}
 		if err != nil {
 			return fmt.Errorf("tail: %w", err)

@@ -56,8 +56,9 @@ func New(o Options) (*Authority, error) {
 func (a *Authority) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		return a.register.follow(ctx, func(err error) {
-			a.logger.Error("an event about access cannot be read", "error", err)
+		return a.register.follow(ctx, func(s events.Stored, err error) {
+			a.logger.Error("an event about access cannot be read",
+				"position", s.Position, "stream", s.Stream, "revision", s.Revision, "type", s.Type, "error", err)
 		})
 	})
 	if a.tokens != nil {

@@ -152,7 +152,7 @@ func (r *register) read(ctx context.Context, holder events.StreamName) (standing
 }
 
 // follow tells the register every change until ctx ends. Its error is ctx's.
-func (r *register) follow(ctx context.Context, undecodable func(error)) error {
+func (r *register) follow(ctx context.Context, undecodable func(events.Stored, error)) error {
 	after, err := r.start(ctx)
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (r *register) follow(ctx context.Context, undecodable func(error)) error {
 		}
 		recorded, err := events.Decode(*msg.Event)
 		if err != nil { // of a later version: whoever it is about is read anew, which says the same
-			undecodable(err)
+			undecodable(*msg.Event, err)
 			r.forget(msg.Event.Stream)
 			continue
 		}

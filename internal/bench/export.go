@@ -35,7 +35,7 @@ func (b *bench) exporting(ctx context.Context, binary string, r *report) error {
 		if err := fillReal(ctx, data, b.Store.Read); err != nil {
 			return err
 		}
-		if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // Postgres runs as another user, in a directory of its own
+		if err := os.Chmod(dir, 0o711); err != nil { // Postgres may run as another user, in a directory of its own
 			return err
 		}
 		build := exec.CommandContext(ctx, "go", "build", "-o", dir+"/", "./cmd/api", "./cmd/projector")
@@ -197,7 +197,7 @@ func copyOf(ctx context.Context, name string, events int) (perSecond float64, er
 	go func() { served <- server.Serve(listener) }()
 	perSecond, err = rate(events, func() error { return fetch(ctx, "http://"+listener.Addr().String(), events) })
 	err = errors.Join(err, server.Close())
-	<-served
+	_ = <-served // that it was closed
 	return perSecond, err
 }
 

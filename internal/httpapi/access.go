@@ -153,8 +153,12 @@ func (a *api) authorize(r *http.Request, n needs) error {
 	}
 	if n.own {
 		var f fields
-		if user := f.user(r); !i.Is(user) {
+		user := f.user(r)
+		if !i.Is(user) {
 			return notTheirs()
+		}
+		if f.err() == nil && r.URL.Query().Has("as_of") {
+			a.looked(r, lookInbox, user)
 		}
 	}
 	if n.everyTopic && i.Topics != nil {

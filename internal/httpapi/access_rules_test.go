@@ -2,10 +2,15 @@ package httpapi_test
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,6 +61,68 @@ func TestEveryTargetIsChecked(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Who looks into another's past is known to have looked; an inbox opens for its user and
+// for admins alone.
+func TestLooksIntoAnothersPastAreRecorded(t *testing.T) {
+	t.Parallel()
+	var log spoken
+	g := serveGuarded(t, httpapi.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	g.publishTo(t, "ann")
+	auditor, admin, own := g.rs256(t, claims("ada", "audit")), g.rs256(t, claims("ada", "admin")), g.rs256(t, claims("ann", "audit inbox"))
+	const explanation = "/v1/notifications/00000000-0000-4000-8000-000000000001/explain?user=ann"
+	for _, look := range []struct{ path, kind, credential string }{
+		{"/v1/users/ann/inbox?as_of=1", "inbox", admin}, {"/v1/users/ann/inbox/counts?as_of=1", "inbox", admin},
+		{explanation, "explain", admin}, {explanation, "explain", auditor},
+	} {
+		log.take()
+		status, p, headers := g.ask(t, http.MethodGet, look.path, "", look.credential)
+		if status != http.StatusOK && p.Code != commands.CodeNotFound {
+			t.Errorf("%s: got %d %s, want 200", look.path, status, p.Detail)
+		}
+		of, _ := url.Parse(look.path)
+		want := fmt.Sprintf("msg=\"what is another's was read\" actor=ada correlation_id=%s kind=%s user=ann path=%s as_of=%s\n",
+			headers.Get("X-Request-Id"), look.kind, of.Path, cmp.Or(of.Query().Get("as_of"), `""`))
+		if got := log.take(); !strings.Contains(got, want) {
+			t.Errorf("%s: got the record %q, want %q", look.path, got, want)
+		}
+		if g.ask(t, http.MethodGet, look.path, "", own); log.take() != "" {
+			t.Errorf("%s: it is recorded that ann reads what is her own", look.path)
+		}
+	}
+	if g.ask(t, http.MethodGet, "/v1/users/ann/inbox", "", admin); log.take() != "" {
+		t.Error("it is recorded that a service reads the inbox of now")
+	}
+	all := g.rs256(t, claims("bob", "audit inbox subscribe publish"))
+	for _, path := range []string{
+		"/v1/users/ann/inbox", "/v1/users/ann/inbox?as_of=1", "/v1/users/ann/inbox/counts", "/v1/users/ann/inbox/stream",
+		"/v1/users/ann/subscriptions", "/v1/users/ann/preferences",
+	} {
+		if status, p, _ := g.ask(t, http.MethodGet, path, "", all); status != http.StatusForbidden {
+			t.Errorf("%s of another, by whoever may do all but administer: got %d %s, want 403", path, status, p.Code)
+		}
+	}
+}
+
+// spoken is a log that is read while it is written.
+type spoken struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *spoken) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// take gives what was written since the last time.
+func (l *spoken) take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.text.Reset()
+	return l.text.String()
 }
 
 func TestABatchIsCheckedEntryByEntry(t *testing.T) {

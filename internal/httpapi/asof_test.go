@@ -12,6 +12,9 @@ import (
 	"github.com/tidings-io/tidings/internal/queries"
 )
 
+// pastPaths can be asked of the past.
+var pastPaths = []string{"/v1/users/alice/inbox", "/v1/users/alice/inbox/counts", "/v1/topics/builds/subscribers"}
+
 // historian notes what it is asked to be of, and answers an error.
 type historian struct {
 	away
@@ -23,6 +26,11 @@ type historian struct {
 func (h *historian) Inbox(_ context.Context, ask queries.InboxQuery, _ ...queries.AtLeast) (queries.InboxPage, error) {
 	h.asked = append(h.asked, ask.AsOf)
 	return queries.InboxPage{}, h.err
+}
+
+func (h *historian) Subscribers(_ context.Context, ask queries.SubscribersQuery, _ ...queries.AtLeast) (queries.Page[queries.Subscriber], error) {
+	h.asked = append(h.asked, ask.AsOf)
+	return queries.Page[queries.Subscriber]{}, h.err
 }
 
 func (h *historian) Counts(_ context.Context, _ events.User, of queries.AsOf, _ ...queries.AtLeast) (queries.Counts, error) {
@@ -42,7 +50,7 @@ func TestWhatAnAnswerIsOf(t *testing.T) {
 		"?as_of=2026-01-31T12:00:00.123456Z":   {Time: noon.Add(123456 * time.Microsecond)},
 		"?as_of=9223372036854775806&wait_for=": {Position: events.MaxPosition},
 	} {
-		for _, path := range []string{"/v1/users/alice/inbox", "/v1/users/alice/inbox/counts"} {
+		for _, path := range pastPaths {
 			reads := &historian{}
 			response := serve(t, httpapi.Config{Reads: reads}).do(t, http.MethodGet, path+text, "")
 			if response.StatusCode != http.StatusOK || len(reads.asked) != 1 || reads.asked[0] != want {
@@ -62,7 +70,7 @@ func TestWhyThereIsNoAnswerOfThePast(t *testing.T) {
 		"database_unavailable": queries.ErrUnavailable,
 	} {
 		s := serve(t, httpapi.Config{Reads: &historian{err: fmt.Errorf("test: %w", err)}})
-		for _, path := range []string{"/v1/users/alice/inbox", "/v1/users/alice/inbox/counts"} {
+		for _, path := range pastPaths {
 			if p := problem(t, s.do(t, http.MethodGet, path+"?as_of=7", "")); p.Code != code {
 				t.Errorf("%s: %v is answered with %+v", path, err, p)
 			}
@@ -76,7 +84,7 @@ func TestAnAsOfIsNeverIgnored(t *testing.T) {
 	s := serve(t, httpapi.Config{Reads: &demanding{}})
 	for _, path := range []string{
 		"/v1/users/alice/subscriptions", "/v1/users/alice/preferences", "/v1/users/alice/inbox/stream", "/v1/topics", "/v1/topics/builds",
-		"/v1/topics/builds/subscribers", "/v1/notifications/00000000-0000-4000-8000-000000000001", "/v1/audit/events",
+		"/v1/notifications/00000000-0000-4000-8000-000000000001", "/v1/audit/events",
 		"/v1/notifications/00000000-0000-4000-8000-000000000001/explain", "/v1/projections", "/v1/projections/inbox/versions/2/parity",
 	} {
 		if p := problem(t, s.do(t, http.MethodGet, path+"?user=alice&as_of=7", "")); p.Code != "validation" || len(p.Errors) != 1 || p.Errors[0].Field != "as_of" {

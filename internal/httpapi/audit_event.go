@@ -15,7 +15,7 @@ import (
 )
 
 // auditEvent is an event as the log holds it. Pages, exports and streams write it in
-// the same words, by appendTo: a whole log goes through it.
+// the same words, by appendAuditEvent: a whole log goes through it.
 type auditEvent struct {
 	ID       uuid.UUID         `json:"id"`
 	Stream   events.StreamName `json:"stream"`
@@ -37,11 +37,11 @@ func newAuditEvent(s events.Stored) auditEvent {
 // toldTime is when an event was recorded, as everybody is told it.
 func toldTime(s events.Stored) time.Time { return s.At.UTC().Truncate(time.Microsecond) }
 
-// MarshalJSON writes the event as appendTo does.
-func (e auditEvent) MarshalJSON() ([]byte, error) { return e.appendTo(nil), nil }
+// MarshalJSON writes the event as appendAuditEvent does.
+func (e auditEvent) MarshalJSON() ([]byte, error) { return appendAuditEvent(nil, &e), nil }
 
-// appendTo adds the event as JSON on one line, without an end of line.
-func (e *auditEvent) appendTo(b []byte) []byte {
+// appendAuditEvent adds an event as JSON on one line, without an end of line.
+func appendAuditEvent(b []byte, e *auditEvent) []byte {
 	b = append(b, `{"id":"`...)
 	b = appendUUID(b, e.ID)
 	b = append(b, `","stream":`...)
@@ -102,12 +102,12 @@ func appendStored(b []byte, stored json.RawMessage) []byte {
 	switch {
 	case len(stored) == 0:
 		return append(b, "null"...)
+	case plainJSON(stored):
+		return append(b, stored...)
 	case !json.Valid(stored):
 		b = append(b, '"')
 		b = base64.StdEncoding.AppendEncode(b, stored)
 		return append(b, '"')
-	case bytes.IndexByte(stored, '\n') < 0 && bytes.IndexByte(stored, '\r') < 0:
-		return append(b, stored...)
 	}
 	line := bytes.NewBuffer(b)
 	if err := json.Compact(line, stored); err != nil {

@@ -49,7 +49,7 @@ func (a *api) auditExport(w http.ResponseWriter, r *http.Request, asked string, 
 	return nil
 }
 
-func appendLine(b []byte, e *auditEvent) []byte { return append(e.appendTo(b), '\n') }
+func appendLine(b []byte, e *auditEvent) []byte { return append(appendAuditEvent(b, e), '\n') }
 
 // export reads the range into the box, which it ends.
 func (a *api) export(ctx context.Context, box *outbox, after events.Position, filter auditFilter) {

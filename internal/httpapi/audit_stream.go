@@ -13,7 +13,11 @@ import (
 	"github.com/tidings-io/tidings/internal/events"
 )
 
-const auditStreamPattern = "/v1/audit/stream"
+const (
+	auditStreamPattern = "/v1/audit/stream"
+	// latest is the after of who wants what is recorded from now on.
+	latest = "latest"
+)
 
 // auditStream follows the log: docs/API.md, "The audit trail".
 func (a *api) auditStream(c Config) endpoint {
@@ -27,16 +31,15 @@ func (a *api) auditStream(c Config) endpoint {
 		if err := q.err(); err != nil {
 			return err
 		}
-		for _, enter := range []func() (func(), error){
-			func() (func(), error) { return a.enter(r) },
-			func() (func(), error) { return a.follows.enter(r.Context(), subject(r)) },
-		} {
-			leave, err := enter()
-			if err != nil {
-				return err
-			}
-			defer leave()
+		leave, err := a.enter(r)
+		if err != nil {
+			return err
 		}
+		defer leave()
+		if leave, err = a.follows.enter(r.Context(), subject(r)); err != nil {
+			return err
+		}
+		defer leave()
 		if err := a.settle(r.Context(), &place, filter); err != nil {
 			return err
 		}
@@ -55,23 +58,26 @@ func (a *api) auditStream(c Config) endpoint {
 
 // auditPlace is where a stream begins.
 type auditPlace struct {
-	id    string // where to resume, as the client has it
-	named bool   // by the parameter after
-	after events.Position
-	reset string // why it is not where the client asked
+	id     string // where to resume, as the client has it
+	latest bool   // at the head, whatever that is
+	after  events.Position
+	reset  string // why it is not where the client asked
 }
 
 // auditPlace reads where a stream begins: the header wins over last_event_id, and
 // that over after.
 func (q *ask) auditPlace(r *http.Request) auditPlace {
-	p := auditPlace{id: r.Header.Get("Last-Event-ID"), named: q.values.Get("after") != "", after: q.position("after")}
+	p := auditPlace{id: r.Header.Get("Last-Event-ID"), latest: q.values.Get("after") == latest}
+	if !p.latest {
+		p.after = q.position("after")
+	}
 	if p.id == "" {
 		p.id = q.values.Get("last_event_id")
 	}
 	return p
 }
 
-// settle finds the position. Whoever names none gets what is recorded from now on, or
+// settle finds the position. Whoever names none gets the whole log, or what is recorded
 // from the time asked for.
 func (a *api) settle(ctx context.Context, p *auditPlace, filter auditFilter) error {
 	ctx, cancel := context.WithTimeout(ctx, queryWait)
@@ -87,7 +93,7 @@ func (a *api) settle(ctx context.Context, p *auditPlace, filter auditFilter) err
 		if p.after, err = events.ParsePosition(p.id); err != nil {
 			p.after, p.reset = head, "the id is not a position of the log"
 		}
-	case !p.named && filter.from.IsZero():
+	case p.latest:
 		p.after = head
 	}
 	if p.after > head {
@@ -200,7 +206,7 @@ func appendFrame(b []byte, e *auditEvent) []byte {
 	b = append(b, "event: event\nid: "...)
 	b = append(b, e.Position.String()...)
 	b = append(b, "\ndata: "...)
-	return append(e.appendTo(b), "\n\n"...)
+	return append(appendAuditEvent(b, e), "\n\n"...)
 }
 
 // follow reads the log into the box, which it ends.

@@ -172,7 +172,9 @@ func TestWhereAnAuditStreamBegins(t *testing.T) {
 	t.Parallel()
 	const noPosition, tooHigh = ` data {"reason":"the id is not a position of the log"}`, ` data {"reason":"the id is above the head of the log"}`
 	cases := map[string]struct{ query, id, want string }{
-		"with nothing said, what is recorded from now on": {want: "connected 3\nevent 4"},
+		"with nothing said, the whole log":               {want: "connected 0\nevent 1\nevent 2\nevent 3\nevent 4"},
+		"after the latest: what is recorded from now on": {query: "after=latest", want: "connected 3\nevent 4"},
+		"a resume wins over the latest":                  {query: "after=latest", id: "2", want: "connected 2\nevent 3\nevent 4"},
 		"after a position":                               {query: "after=1", want: "connected 1\nevent 2\nevent 3\nevent 4"},
 		"after 0: the whole log":                         {query: "after=0", want: "connected 0\nevent 1\nevent 2\nevent 3\nevent 4"},
 		"after the head":                                 {query: "after=3", want: "connected 3\nevent 4"},

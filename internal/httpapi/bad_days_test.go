@@ -333,7 +333,7 @@ func (d *demanding) Topic(_ context.Context, _ events.Topic, at ...queries.AtLea
 	return queries.Topic{}, nil
 }
 
-func (d *demanding) Subscribers(_ context.Context, _ events.Topic, _ int, _ string, at ...queries.AtLeast) (queries.Page[queries.Subscriber], error) {
+func (d *demanding) Subscribers(_ context.Context, _ queries.SubscribersQuery, at ...queries.AtLeast) (queries.Page[queries.Subscriber], error) {
 	d.demands = append(d.demands, at...)
 	return queries.Page[queries.Subscriber]{}, nil
 }

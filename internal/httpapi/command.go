@@ -42,8 +42,9 @@ func (a *api) command(name func(*http.Request) string, decide func(http.Response
 		if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			err = fmt.Errorf("%w: %w", events.ErrOutcomeUnknown, err)
 		}
-		a.metrics.command(name(r), outcome(d, err))
-		endCommand(span, outcome(d, err))
+		became := outcome(d, err)
+		a.metrics.command(name(r), became)
+		endCommand(span, became)
 		if err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ type Reads interface {
 	Subscriptions(ctx context.Context, user events.User, limit int, cursor string, demands ...queries.AtLeast) (queries.Page[queries.Subscription], error)
 	Topics(ctx context.Context, limit int, cursor string, demands ...queries.AtLeast) (queries.Page[queries.Topic], error)
 	Topic(ctx context.Context, name events.Topic, demands ...queries.AtLeast) (queries.Topic, error)
-	Subscribers(ctx context.Context, topic events.Topic, limit int, cursor string, demands ...queries.AtLeast) (queries.Page[queries.Subscriber], error)
+	Subscribers(ctx context.Context, ask queries.SubscribersQuery, demands ...queries.AtLeast) (queries.Page[queries.Subscriber], error)
 	Explain(ctx context.Context, id uuid.UUID, user events.User) (queries.Explanation, error)
 	// Before is a position up to which everything was recorded before a time: the last
 	// that the tables know of.

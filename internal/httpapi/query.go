@@ -55,7 +55,7 @@ func (a *api) ask(r *http.Request) (*ask, error) {
 // ignored: the answer would be of another time than was asked for.
 func (q *ask) err() error {
 	if q.values.Has("as_of") && !q.past {
-		q.flaw("as_of", "is not known here, where answers are as of now: an inbox and its counts can be asked for as they were")
+		q.flaw("as_of", "is not known here, where answers are as of now: an inbox, its counts and the subscribers of a topic can be asked for as they were")
 	}
 	return q.fields.err()
 }
@@ -208,11 +208,11 @@ func (a *api) topic(ctx context.Context, r *http.Request, q *ask, at queries.AtL
 
 func (a *api) subscribers(ctx context.Context, r *http.Request, q *ask, at queries.AtLeast) (any, error) {
 	q.atMost = maxSubscribers
-	topic, limit := q.topic(r), q.limit(defaultPage)
+	page := queries.SubscribersQuery{Topic: q.topic(r), Limit: q.limit(defaultPage), Cursor: q.values.Get("cursor"), AsOf: q.asOf()}
 	if err := a.readyFor(ctx, q, at); err != nil {
 		return nil, err
 	}
-	return a.reads.Subscribers(ctx, topic, limit, q.values.Get("cursor"), at)
+	return a.reads.Subscribers(ctx, page, at)
 }
 
 func (a *api) notification(ctx context.Context, r *http.Request, q *ask, at queries.AtLeast) (any, error) {

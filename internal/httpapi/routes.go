@@ -280,12 +280,12 @@ func (a *api) queryRoutes(c Config) []route {
 		{
 			method: http.MethodGet, pattern: "/v1/topics/{topic}/subscribers", id: "subscribers", group: groupTopics, reads: true,
 			needs:   needs{scopes: oneOf(access.Audit)},
-			summary: "Who is subscribed to a topic",
+			summary: "Who is subscribed to a topic, or was",
 			params: []param{
-				{name: "limit", like: 0, doc: "How many items a page has at most: 1 to 1,000, by default 50."}, cursor,
+				{name: "limit", like: 0, doc: "How many items a page has at most: 1 to 1,000, by default 50."}, cursor, asOf,
 			},
-			answers: map[int]any{http.StatusOK: queries.Page[queries.Subscriber]{}},
-			serve:   a.query(a.subscribers),
+			answers: map[int]any{http.StatusOK: queries.Page[queries.Subscriber]{}}, problems: []string{codeStoreUnavailable},
+			serve: a.costly(past, a.query(a.subscribers)),
 		},
 		{
 			method: http.MethodGet, pattern: "/v1/notifications/{id}", id: "notification", group: groupNotifications, reads: true,
@@ -308,7 +308,7 @@ func (a *api) queryRoutes(c Config) []route {
 			summary: "The log as server-sent events: replayed from a position or a time, then followed, without gap or repeat",
 			params: append([]param{
 				{name: "last_event_id", like: "", doc: "Where to resume, for clients that cannot send the header Last-Event-ID: a position, or earliest."},
-				{name: "after", like: "", doc: "Where to begin: only events after this position. Without it and from: what is recorded from now on."},
+				{name: "after", like: "", doc: "Where to begin: only events after this position; without it the whole log. latest: what is recorded from now on."},
 			}, auditParams...),
 			answers: map[int]any{http.StatusOK: mediaType("text/event-stream")}, problems: []string{codeStoreUnavailable},
 			serve: a.auditStream(c),

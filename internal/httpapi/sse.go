@@ -229,7 +229,7 @@ func (a *api) busy(w http.ResponseWriter, r *http.Request, err error) {
 	if found, ok := errors.AsType[*fault](err); ok {
 		wait = max(wait, found.retryAfter)
 	}
-	a.logger.DebugContext(r.Context(), "a stream was refused", "correlation_id", requestID(r), "error", err)
+	a.logger.DebugContext(r.Context(), "a stream was refused", "route", record(w).route, "correlation_id", requestID(r), "error", err)
 	s := &eventStream{w: w, control: http.NewResponseController(w), options: StreamOptions{WriteTimeout: defaultWriteTimeout}}
 	if s.open() == nil {
 		s.busy(p.Detail, wait)

@@ -216,7 +216,7 @@ func (away) Topic(context.Context, events.Topic, ...queries.AtLeast) (queries.To
 	return queries.Topic{}, errAway
 }
 
-func (away) Subscribers(context.Context, events.Topic, int, string, ...queries.AtLeast) (queries.Page[queries.Subscriber], error) {
+func (away) Subscribers(context.Context, queries.SubscribersQuery, ...queries.AtLeast) (queries.Page[queries.Subscriber], error) {
 	return queries.Page[queries.Subscriber]{}, errAway
 }
 

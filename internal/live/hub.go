@@ -293,7 +293,7 @@ func read(msg events.Message) (events.Position, *logged, error) {
 	}
 	recorded, err := events.Decode(*msg.Event)
 	if err != nil {
-		return 0, nil, &unreadable{at: msg.Event.Position, err: err}
+		return 0, nil, &unreadable{at: msg.Event.Position, stream: msg.Event.Stream, revision: msg.Event.Revision, kind: msg.Event.Type, err: err}
 	}
 	return recorded.Position, newLogged(recorded, len(msg.Event.Data)), nil
 }

@@ -42,8 +42,11 @@ func (s skips) read(msg events.Message) (events.Position, *logged, error) {
 
 // unreadable is an event nobody can judge.
 type unreadable struct {
-	at  events.Position
-	err error
+	at       events.Position
+	stream   events.StreamName
+	revision events.Revision
+	kind     string
+	err      error
 }
 
 func (u *unreadable) Error() string { return "live cannot go on: " + u.err.Error() }
@@ -70,13 +73,13 @@ func (h *Hub) await(ctx context.Context, u *unreadable) {
 	}
 }
 
-func (h *Hub) halt(err error) {
-	h.Logger.Error("live is halted", "error", err, "position", h.Position())
+func (h *Hub) halt(u *unreadable) {
+	h.Logger.Error("live is halted", "position", u.at, "stream", u.stream, "revision", u.revision, "type", u.kind, "error", u.err)
 	h.Metrics.halted.Set(1)
-	h.end(fmt.Errorf("%w: %w", ErrEnded, err))
+	h.end(fmt.Errorf("%w: %w", ErrEnded, u))
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.halted = err
+	h.halted = u
 }
 
 // unfold is for an event that was skipped after the hub had folded it: whatever

@@ -84,11 +84,17 @@ func (s *Store) Name(ctx context.Context) (uuid.UUID, error) {
 	if name := s.name.Load(); name != nil {
 		return *name, nil
 	}
-	md := events.Metadata{CommandID: uuid.New(), Attempt: uuid.New(), Actor: "tidings"}
-	receipt, err := commands.Handle(ctx, s.Store, md, commands.NameStore{ID: uuid.New()})
+	receipt, err := commands.Handle(ctx, s.Store, ownMetadata("tidings"), commands.NameStore{ID: uuid.New()})
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("identify the event store: %w", err)
 	}
 	s.name.Store(&receipt.State.ID)
 	return receipt.State.ID, nil
+}
+
+// ownMetadata is that of a command that no request asked for: it is its own
+// correlation.
+func ownMetadata(actor string) events.Metadata {
+	id := uuid.New()
+	return events.Metadata{CommandID: id, Attempt: id, CorrelationID: id.String(), CausationID: id.String(), Actor: actor}
 }

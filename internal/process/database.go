@@ -32,7 +32,7 @@ func openDatabase(ctx context.Context, config *pgxpool.Config, registerer promet
 	alone := config.Copy()
 	if sdk := traces.SDK(); sdk != nil {
 		// Spans of statements, of requests that are traced; never of their arguments.
-		config.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(sdk), otelpgx.WithTrimSQLInSpanName(),
+		config.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTracerProvider(sdk),
 			otelpgx.WithDisableConnectionDetailsInAttributes(), otelpgx.WithMeterProvider(noop.NewMeterProvider()))
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)

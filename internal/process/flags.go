@@ -29,9 +29,19 @@ func (f LogFlags) Logger() *slog.Logger {
 	options := &slog.HandlerOptions{Level: f.LogLevel}
 	var handler slog.Handler = slog.NewTextHandler(os.Stderr, options)
 	if f.LogFormat == "json" {
+		options.ReplaceAttr = inSeconds
 		handler = slog.NewJSONHandler(os.Stderr, options)
 	}
 	return slog.New(tracing.LogHandler(handler))
+}
+
+// inSeconds writes durations as numbers of seconds, for programs that read them: slog's
+// own are nanoseconds.
+func inSeconds(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.Float64Value(a.Value.Duration().Seconds())
+	}
+	return a
 }
 
 // ConnectFlags say where a process of its own finds the others.

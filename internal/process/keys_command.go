@@ -15,8 +15,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
-
 	"github.com/tidings-io/tidings/internal/access"
 	"github.com/tidings-io/tidings/internal/commands"
 	"github.com/tidings-io/tidings/internal/events"
@@ -65,8 +63,7 @@ func operator() events.Metadata {
 	if u, err := user.Current(); err == nil {
 		name = u.Username
 	}
-	id := uuid.New()
-	return events.Metadata{CommandID: id, Attempt: id, CorrelationID: id.String(), CausationID: id.String(), Actor: operatorPrefix + name}
+	return ownMetadata(operatorPrefix + name)
 }
 
 // KeysCreateCommand is `tidings keys create`.

@@ -62,10 +62,10 @@ func TestAProcessWithEverythingHasWhatThePageExplains(t *testing.T) {
 	t.Parallel()
 	registry := newRegistry()
 	ready := make(chan struct{})
-	edge, store := anyPort(t), anyPort(t)
+	edge, store, dir := anyPort(t), anyPort(t), t.TempDir()
 	run(t, "everything", func(ctx context.Context) error {
 		return served(ctx, Dev{
-			Dir: t.TempDir(), StoreLimit: projections.DefaultStoreLimit, Logger: slog.New(slog.DiscardHandler), Registry: registry,
+			Dir: dir, StoreLimit: projections.DefaultStoreLimit, Logger: slog.New(slog.DiscardHandler), Registry: registry,
 			Access: AccessFlags{JWTSecret: "a secret of this test, which is long enough"},
 		}.Run(ctx, edge, store, func() { close(ready) }))
 	})

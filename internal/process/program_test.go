@@ -22,6 +22,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(asProgram) {
 	case "api":
 		os.Exit(Main(&APICommand{}, "api", "", os.Args[1:], os.Stderr))
+	case "dev":
+		os.Exit(Main(&DevCommand{}, "dev", "", os.Args[1:], os.Stderr))
 	case "projector":
 		os.Exit(Main(&ProjectorCommand{}, "projector", "", os.Args[1:], os.Stderr))
 	case "tidings":

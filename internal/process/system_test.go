@@ -53,9 +53,9 @@ func startSystem(t *testing.T, logger *slog.Logger, apiTraces, projectorTraces *
 	t.Helper()
 	database := postgres.Fresh(t)
 	s := &system{api: newRegistry(), projector: newRegistry(), node: newRegistry()}
-	store := anyPort(t)
+	store, dir := anyPort(t), t.TempDir()
 	run(t, "the node", func(ctx context.Context) error {
-		return Node{Dir: t.TempDir(), Logger: logger, Registerer: s.node}.Run(ctx, store, nil)
+		return Node{Dir: dir, Logger: logger, Registerer: s.node}.Run(ctx, store, nil)
 	})
 	connect := func(registry *prometheus.Registry, traces *tracing.Provider) *Connections {
 		connections, err := Connect(t.Context(), storeURL(store), database, logger, registry, traces)

@@ -116,7 +116,7 @@ func spansSay(t *testing.T, spans tracetest.SpanStubs) {
 	for _, span := range spans {
 		var said []string
 		for _, a := range span.Attributes {
-			said = append(said, string(a.Key)+"="+a.Value.Emit())
+			said = append(said, string(a.Key)+"="+a.Value.String())
 		}
 		if strings.Contains(span.InstrumentationScope.Name, "otelpgx") {
 			statements++
@@ -177,13 +177,19 @@ func TestWhatIsNotTracedIsPassedOn(t *testing.T) {
 // traceParentOf publishes and reads what the log holds.
 func (s *system) traceParentOf(t *testing.T, given string) string {
 	t.Helper()
-	var published struct{ ID string }
+	var published struct {
+		ID string `json:"id"`
+	}
 	answer := s.must(t, http.MethodPost, "/v1/notifications", `{"to":["user:bob"],"title":"x"}`, "Traceparent", given)
 	if err := json.Unmarshal([]byte(answer), &published); err != nil {
 		t.Fatal(err)
 	}
 	var page struct {
-		Items []struct{ Metadata struct{ TraceParent string } }
+		Items []struct {
+			Metadata struct {
+				TraceParent string `json:"traceparent"`
+			} `json:"metadata"`
+		} `json:"items"`
 	}
 	answer = s.must(t, http.MethodGet, "/v1/audit/events?stream=notification-"+published.ID, "")
 	if err := json.Unmarshal([]byte(answer), &page); err != nil || len(page.Items) != 1 {

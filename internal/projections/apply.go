@@ -63,7 +63,7 @@ func (w *writer) apply(ctx context.Context, s span) error {
 			return err
 		case len(s.events) == 1:
 			e := s.events[0]
-			return &unappliable{at: e.Position, event: described(e.Event.Type(), e.Stream), err: err}
+			return &unappliable{at: e.Position, event: &named{e.Event.Type(), e.Stream, e.Revision, e.Metadata.CommandID}, since: e.At, err: err}
 		default:
 			half := len(s.events) / 2
 			if err := w.apply(ctx, span{events: s.events[:half], through: s.events[half-1].Position}); err != nil {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -18,13 +20,32 @@ var errFenced = errors.New("another projector has moved the checkpoint")
 // unappliable is an event the projection stops at.
 type unappliable struct {
 	at    events.Position
-	event string // its type and stream; "" where it is the checkpoint that is wrong
+	event *named    // nil where it is the checkpoint that is wrong
+	since time.Time // when the store accepted it
 	err   error
 }
 
-// described says which event it is.
-func described(kind string, stream events.StreamName) string {
-	return fmt.Sprintf("%s of %s", kind, stream)
+// named says which event it is.
+type named struct {
+	kind     string
+	stream   events.StreamName
+	revision events.Revision
+	command  uuid.UUID // zero where the metadata cannot be read
+}
+
+func (n *named) String() string { return fmt.Sprintf("%s of %s", n.kind, n.stream) }
+
+// keys are what the log has of it.
+func (u *unappliable) keys() []any {
+	keys := []any{"position", u.at}
+	if u.event == nil {
+		return keys
+	}
+	keys = append(keys, "type", u.event.kind, "stream", u.event.stream, "revision", u.event.revision)
+	if u.event.command != uuid.Nil {
+		keys = append(keys, "command_id", u.event.command)
+	}
+	return keys
 }
 
 func (u *unappliable) Error() string {
@@ -33,10 +54,10 @@ func (u *unappliable) Error() string {
 
 // reason says which event it is; the position is said elsewhere.
 func (u *unappliable) reason() string {
-	if u.event == "" {
+	if u.event == nil {
 		return u.err.Error()
 	}
-	return u.event + ": " + u.err.Error()
+	return u.event.String() + ": " + u.err.Error()
 }
 
 func (u *unappliable) Unwrap() error { return u.err }

@@ -100,7 +100,7 @@ func (f *feed) event(ctx context.Context, s events.Stored) error {
 	}
 	r, err := events.Decode(s)
 	if err != nil {
-		return &unappliable{at: s.Position, event: described(s.Type, s.Stream), err: err}
+		return &unappliable{at: s.Position, event: &named{kind: s.Type, stream: s.Stream, revision: s.Revision}, since: s.At, err: err}
 	}
 	if f.transform != nil {
 		r = f.transform(r)

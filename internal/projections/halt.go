@@ -16,15 +16,16 @@ const ordersEvery = 200 * time.Millisecond
 // nil. It keeps the lock: another runner would come no further.
 func (p *Inbox) halt(ctx context.Context, conn *pgx.Conn, why *unappliable) error {
 	p.enterHalt(why)
-	p.logger.Error("the projection is halted", "position", why.at, "event", why.event, "error", why.err)
+	p.logger.With(why.keys()...).Error("the projection is halted", "error", why.err)
+	p.lag.behind(why.since)
 	at := int64(why.at) //nolint:gosec // at most MaxPosition
 	if err := exec(ctx, conn, sqlCheckpointHalt, inboxName, at, text(why.reason())); err != nil {
 		return fmt.Errorf("write down that the projection is halted: %w", err)
 	}
 	asked := time.Now()
 	for sleep(ctx, ordersEvery) {
-		if why.event != "" && p.skips(why.at) {
-			p.logger.Warn("an event is skipped by order", "position", why.at, "event", why.event)
+		if why.event != nil && p.skips(why.at) {
+			p.logger.With(why.keys()...).Warn("an event is skipped by order")
 			return nil
 		}
 		if time.Since(asked) < idleEvery {

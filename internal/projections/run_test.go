@@ -240,6 +240,9 @@ func TestHaltsAtWhatItCannotApply(t *testing.T) {
 				if s := p.Status(); s.Position != 60 || !strings.Contains(s.Reason, c.why) {
 					t.Errorf("got the status %+v, want halted after 60: %s", s, c.why)
 				}
+				if positions, age := p.lag.now(); positions < 10 || age <= 0 {
+					t.Errorf("got a lag of %s positions and %s, want it behind by the event that halts it", positions, age)
+				}
 				if got := gaugeOf(t, p.Metrics.halted); got != 1 {
 					t.Errorf("got the metric %v, want 1", got)
 				}

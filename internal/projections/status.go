@@ -61,7 +61,7 @@ func (p *Inbox) enter(state State, reason string) {
 
 func (p *Inbox) enterHalt(why *unappliable) {
 	p.enter(StateHalted, fmt.Sprintf("at position %s: %s", why.at, why.reason()))
-	if why.event != "" {
+	if why.event != nil {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.status.Halted = why.at

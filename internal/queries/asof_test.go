@@ -92,6 +92,9 @@ func TestWhatCannotBeAnsweredOfThePast(t *testing.T) {
 		if _, err := c.q.Inbox(t.Context(), queries.InboxQuery{User: "alice", Limit: 1, AsOf: c.of}); !errors.Is(err, c.want) {
 			t.Errorf("%s: a page answers %v, want %v", rule, err, c.want)
 		}
+		if _, err := c.q.Subscribers(t.Context(), queries.SubscribersQuery{Topic: "builds", Limit: 1, AsOf: c.of}); !errors.Is(err, c.want) {
+			t.Errorf("%s: subscribers are answered with %v, want %v", rule, err, c.want)
+		}
 	}
 	if _, err := blind.Counts(t.Context(), "alice", queries.AsOf{Position: 20}); err == nil || !strings.Contains(err.Error(), "no log") {
 		t.Errorf("between two ticks without a log: got %v", err)

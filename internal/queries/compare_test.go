@@ -227,7 +227,7 @@ func compareTopics(ctx context.Context, t *rapid.T, q *queries.Queries, m *model
 	})
 	var want []queries.Topic
 	for name, description := range m.described {
-		subscribers := compareSubscribers(ctx, t, q, m, name)
+		subscribers := compareSubscribers(ctx, t, q, m, name, queries.AsOf{})
 		want = append(want, queries.Topic{Topic: name, Description: description, Subscribers: subscribers})
 	}
 	slices.SortFunc(want, func(a, b queries.Topic) int { return strings.Compare(string(a.Topic), string(b.Topic)) })
@@ -242,10 +242,11 @@ func compareTopics(ctx context.Context, t *rapid.T, q *queries.Queries, m *model
 	}
 }
 
-// compareSubscribers says how many there must be; their order is the read model's.
-func compareSubscribers(ctx context.Context, t *rapid.T, q *queries.Queries, m *model, topic events.Topic) int {
+// compareSubscribers says how many there must be, as of a moment that is the model's;
+// their order is the read model's.
+func compareSubscribers(ctx context.Context, t *rapid.T, q *queries.Queries, m *model, topic events.Topic, of queries.AsOf) int {
 	got := walk(t, m, func(limit int, cursor string) (queries.Page[queries.Subscriber], error) {
-		return q.Subscribers(ctx, topic, limit, cursor, queries.AtLeast(m.position))
+		return q.Subscribers(ctx, queries.SubscribersQuery{Topic: topic, Limit: limit, Cursor: cursor, AsOf: of}, queries.AtLeast(m.position))
 	})
 	var want []queries.Subscriber
 	for user, subs := range m.subs {
@@ -257,7 +258,7 @@ func compareSubscribers(ctx context.Context, t *rapid.T, q *queries.Queries, m *
 	slices.SortFunc(got, byUser)
 	slices.SortFunc(want, byUser)
 	if d := diff(got, want); d != "" {
-		t.Fatalf("subscribers of %s: got -, want +\n%s", topic, d)
+		t.Fatalf("subscribers of %s as of %+v: got -, want +\n%s", topic, of, d)
 	}
 	return len(want)
 }

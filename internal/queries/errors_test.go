@@ -45,7 +45,7 @@ var askAll = map[string]func(context.Context, *queries.Queries, ...queries.AtLea
 		return found(err)
 	},
 	"Subscribers": func(ctx context.Context, q *queries.Queries, d ...queries.AtLeast) error {
-		_, err := q.Subscribers(ctx, "builds", 1, "", d...)
+		_, err := q.Subscribers(ctx, queries.SubscribersQuery{Topic: "builds", Limit: 1}, d...)
 		return err
 	},
 }
@@ -177,7 +177,7 @@ func TestPagesThatCannotBe(t *testing.T) {
 			return err
 		}},
 		"Subscribers": {1000, func(limit int, cursor string) error {
-			_, err := q.Subscribers(t.Context(), "builds", limit, cursor)
+			_, err := q.Subscribers(t.Context(), queries.SubscribersQuery{Topic: "builds", Limit: limit, Cursor: cursor})
 			return err
 		}},
 	}

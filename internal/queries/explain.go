@@ -34,6 +34,7 @@ type Explanation struct {
 // ExplainStep is an event that had a part in it.
 type ExplainStep struct {
 	Position      events.Position   `json:"position"`
+	Audit         string            `json:"audit,omitempty" doc:"Where the audit trail has the event."` // for the edge to fill in
 	Type          string            `json:"type"`
 	Stream        events.StreamName `json:"stream"`
 	Revision      events.Revision   `json:"revision"`

@@ -268,7 +268,7 @@ func TestExplanations(t *testing.T) {
 			`alice got it, being named, and deleted it at 2026-03-01T12:00:06Z
 *20 Published: published with severity normal
      user:alice true: named
- 30 ItemsRead: the user's change: read
+ 30 ItemsRead: the user's change: read, of all up to position 20
  60 ItemsUnread: the user's change: unread
 *70 ItemsDeleted: the user's change: delete`,
 		},
@@ -381,7 +381,7 @@ func TestExplanationInFull(t *testing.T) {
    "at": "2026-03-01T12:00:03Z",
    "actor": "desk",
    "correlation_id": "request-3",
-   "finding": "the user's change: read",
+   "finding": "the user's change: read, of all up to position 30",
    "decides": false
   },
   {

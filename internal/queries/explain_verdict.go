@@ -81,7 +81,7 @@ func (x *explainer) state(steps *[]ExplainStep) ExplainState {
 		}
 		before, change := marks, inbox.NewChange(e).Change
 		if marks.Apply(change, r.At); marks != before {
-			step := newStep(r, "the user's change: "+change)
+			step := newStep(r, "the user's change: "+change+scope(e.On()))
 			step.Decides = change == "delete"
 			*steps = append(*steps, step)
 		}
@@ -98,6 +98,14 @@ func (x *explainer) state(steps *[]ExplainStep) ExplainState {
 		*steps = append(*steps, step)
 	}
 	return state
+}
+
+// scope says so where a change is of all items up to a position.
+func scope(on events.Items) string {
+	if on.Through == 0 {
+		return ""
+	}
+	return ", of all up to position " + on.Through.String()
 }
 
 // concerned says whether a change was about the notification, which the user had

@@ -157,6 +157,9 @@ func (h history) comparePast(ctx context.Context, t *rapid.T, q *queries.Queries
 		if of.Time.IsZero() {
 			m.position = of.Position
 		}
+		for _, topic := range append([]events.Topic{"unheard-of"}, topics...) {
+			compareSubscribers(ctx, t, q, m, topic, of)
+		}
 		for _, user := range users {
 			ask := queries.InboxQuery{
 				User: user, AsOf: of, Counts: rapid.Bool().Draw(t, "counts"), State: rapid.SampledFrom(queries.States).Draw(t, "state"),

@@ -37,7 +37,7 @@ var plans = map[string]string{
 	"retractions_after": `'u1', 1999000, 101`,
 	"retained":          `'u1', now(), 9223372036854775807, 5000`,
 	"some_users":        `100`,
-	"subscribers":       `'t1', 'u7', 101`,
+	"subscribers":       `'t1', 'u7', 101, 9223372036854775806`,
 	"subscriptions":     `'u1', '', 101`,
 	"topic":             `'t1'`,
 	"topics":            `'', 11`,

@@ -65,17 +65,33 @@ func (q *Queries) Topic(ctx context.Context, name events.Topic, demands ...AtLea
 	return topic, nil
 }
 
-// Subscribers is a page (limit 1..1,000) of those subscribed to a topic, in the
-// order in which the read model first met them; nobody for a topic unheard of.
-func (q *Queries) Subscribers(ctx context.Context, topic events.Topic, limit int, cursor string, demands ...AtLeast) (Page[Subscriber], error) {
-	doing := fmt.Sprintf("list the subscribers of %s", topic)
-	after, err := named(doing, subscribersList, cursor, limit, maxSubscribers)
+// SubscribersQuery asks for a page of a topic's subscribers.
+type SubscribersQuery struct {
+	Topic  events.Topic
+	Limit  int // 1..1,000
+	Cursor string
+	AsOf   AsOf // the zero value: now
+}
+
+// Subscribers is a page of those subscribed to a topic, in the order in which the
+// read model first met them; nobody for a topic unheard of. Periods are never
+// deleted, so that the tables know of every moment; Position is then the moment's.
+func (q *Queries) Subscribers(ctx context.Context, ask SubscribersQuery, demands ...AtLeast) (Page[Subscriber], error) {
+	doing := fmt.Sprintf("list the subscribers of %s", ask.Topic)
+	after, err := named(doing, subscribersList, ask.Cursor, ask.Limit, maxSubscribers)
 	if err != nil {
 		return Page[Subscriber]{}, err
 	}
-	return pageQuery[Subscriber]{
-		doing: doing, list: subscribersList, limit: limit, demands: demands,
-		sql: subscribersSQL, args: []any{string(topic), after, limit + 1},
+	at := moment{position: events.MaxPosition}
+	if ask.AsOf != (AsOf{}) {
+		if at, err = q.moment(ctx, ask.AsOf); err != nil {
+			return Page[Subscriber]{}, fmt.Errorf("%s: %w", doing, err)
+		}
+		demands = append(demands, AtLeast(at.position))
+	}
+	page, err := pageQuery[Subscriber]{
+		doing: doing, list: subscribersList, limit: ask.Limit, demands: demands,
+		sql: subscribersSQL, args: []any{string(ask.Topic), after, ask.Limit + 1, uint64(at.position)},
 		scan: func(r row) (Subscriber, error) {
 			var s Subscriber
 			err := r(&s.User, &s.Since, (*uint8)(&s.MinSeverity), &s.Filter, &s.Muted)
@@ -83,6 +99,10 @@ func (q *Queries) Subscribers(ctx context.Context, topic events.Topic, limit int
 		},
 		last: func(s Subscriber) string { return string(s.User) },
 	}.read(ctx, q)
+	if ask.AsOf != (AsOf{}) {
+		page.Position = at.position
+	}
+	return page, err
 }
 
 func scanTopic(r row) (Topic, error) {

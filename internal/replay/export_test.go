@@ -55,6 +55,16 @@ func TestAnExportGoesOnWhereItWasCut(t *testing.T) {
 			}
 		}
 		checkFileIsTheLog(t, path, log)
+		torn := append(bytes.Clone(whole.Bytes()), `{"id":"01`...) // of an event that a lost disk took with it
+		if err := os.WriteFile(path, torn, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if done, err := x.ToFile(t.Context(), path); err != nil || done.Dropped != 9 {
+			t.Errorf("got %d bytes dropped (%v), want 9", done.Dropped, err)
+		}
+		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, whole.Bytes()) {
+			t.Errorf("got %d bytes (%v) of a file that was whole but for its end, want %d", len(got), err, whole.Len())
+		}
 	})
 }
 
@@ -140,7 +150,8 @@ func TestLinesAreWhole(t *testing.T) {
 			var got []string
 			text := newLines(strings.NewReader(c.text))
 			var err error
-			for line := []byte(nil); err == nil; {
+			for err == nil {
+				var line []byte
 				if line, err = text.next(); err == nil {
 					got = append(got, string(line))
 				}

@@ -77,8 +77,11 @@ func (f *following) pause(idle int) time.Duration {
 func (f *following) once(ctx context.Context, yield func(Event, error) bool) error {
 	headers := map[string]string{"Accept": "text/event-stream"}
 	q := f.log.Pick.query()
-	if f.cursor != "" {
+	switch {
+	case f.cursor != "":
 		headers["Last-Event-ID"] = f.cursor
+	case f.log.Pick.From.IsZero():
+		q.Set("after", "latest")
 	}
 	body, err := open(ctx, f.log.Server, workload.Request{
 		Method: http.MethodGet, Path: "/v1/audit/stream", Query: q, Headers: headers,

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -149,6 +150,7 @@ func TestWhatAFollowerMakesOfAStream(t *testing.T) {
 	pick := Pick{Type: "X", From: time.Date(2026, 5, 3, 0, 0, 0, 0, time.UTC)}
 	const query = "from=2026-05-03T00%3A00%3A00Z&type=X"
 	for rule, c := range map[string]struct {
+		pick    *Pick // nil: the one above
 		after   string
 		streams []string
 		asked   []string
@@ -157,6 +159,9 @@ func TestWhatAFollowerMakesOfAStream(t *testing.T) {
 	}{
 		"it goes on after what it was told last": {
 			streams: []string{connected + nine, connected + end}, asked: []string{" " + query, "9 " + query}, broken: "ended the stream",
+		},
+		"with neither a position nor a time it begins with what comes next": {
+			pick: &Pick{}, streams: []string{connected + nine, connected + end}, asked: []string{" after=latest", "9 "}, broken: "ended the stream",
 		},
 		"a heartbeat tells how far the search came": {
 			after: "3", streams: []string{connected + "event: heartbeat\nid: 8\ndata: {}\n\n", nine + end}, asked: []string{"3 " + query, "8 " + query},
@@ -182,7 +187,7 @@ func TestWhatAFollowerMakesOfAStream(t *testing.T) {
 			s := &script{streams: c.streams}
 			var broken []string
 			log := &Log{
-				Server: &workload.Server{URL: "http://script", Client: &http.Client{Transport: s}}, Pick: pick,
+				Server: &workload.Server{URL: "http://script", Client: &http.Client{Transport: s}}, Pick: *cmp.Or(c.pick, &pick),
 				Broken: func(why error) { broken = append(broken, why.Error()) },
 			}
 			var failed error

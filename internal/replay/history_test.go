@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
 	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/inbox"
 )

@@ -52,7 +52,7 @@ func (m *messages) next() (message, error) {
 			one.id = string(value)
 		case "retry":
 			if ms, err := strconv.ParseUint(string(value), 10, 31); err == nil {
-				m.retry = time.Duration(ms) * time.Millisecond //nolint:gosec // 31 bits
+				m.retry = time.Duration(ms) * time.Millisecond // 31 bits
 			}
 		}
 	}

@@ -15,7 +15,7 @@ const (
 	// quickly is how long a command takes when all is well.
 	quickly = time.Second
 	// faultFor is how long a fault lasts, and faultForLong with -soak: longer than any deadline, so that every one is met.
-	faultFor     = 3 * time.Second
+	faultFor     = 2500 * time.Millisecond
 	faultForLong = 25 * time.Second
 )
 

@@ -3,6 +3,7 @@ package soak
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -113,6 +114,56 @@ func (p *prometheus) query(ctx context.Context, expr string) ([]sample, error) {
 		all = append(all, sample{labels: series.Metric, value: value})
 	}
 	return all, nil
+}
+
+// hasExemplar is nil if a series of the last hour has an exemplar that names a trace.
+func (p *prometheus) hasExemplar(ctx context.Context, metric string) error {
+	var series []struct {
+		Exemplars []struct {
+			Labels map[string]string `json:"labels"`
+		} `json:"exemplars"`
+	}
+	now := time.Now()
+	form := url.Values{"query": {metric}, "start": {now.Add(-time.Hour).Format(time.RFC3339)}, "end": {now.Add(time.Minute).Format(time.RFC3339)}}
+	if err := p.ask(ctx, "/api/v1/query_exemplars", form, &series); err != nil {
+		return err
+	}
+	for _, s := range series {
+		for _, exemplar := range s.Exemplars {
+			if exemplar.Labels["trace_id"] != "" {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("%s has no exemplar with a trace_id in %d series", metric, len(series))
+}
+
+// rulesAreWell says of a rule that its last evaluation failed, or that there are none.
+func (p *prometheus) rulesAreWell(ctx context.Context) error {
+	var answer struct {
+		Groups []struct {
+			Rules []struct {
+				Name   string `json:"name"`
+				Health string `json:"health"`
+				Error  string `json:"lastError"`
+			} `json:"rules"`
+		} `json:"groups"`
+	}
+	if err := p.ask(ctx, "/api/v1/rules", url.Values{}, &answer); err != nil {
+		return err
+	}
+	rules := 0
+	for _, group := range answer.Groups {
+		for _, rule := range group.Rules {
+			if rules++; rule.Health != "ok" {
+				return fmt.Errorf("rule %s is %s: %s", rule.Name, rule.Health, rule.Error)
+			}
+		}
+	}
+	if rules == 0 {
+		return errors.New("Prometheus knows no rules")
+	}
+	return nil
 }
 
 // ask asks Prometheus's API and decodes the data of its answer.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -21,7 +22,7 @@ import (
 )
 
 const (
-	storeUser, storePassword = "tidings", "correct horse battery"
+	storeUser, storePassword = "tidings", "correct-horse-battery"
 	watchedIssuer            = "https://id.example.com"
 )
 
@@ -35,6 +36,7 @@ type watched struct {
 	users     string           // file of the node's users
 	tls       string           // directory of its certificate
 	keys      *httptest.Server // serves the issuer's key set
+	traces    *httptest.Server // takes them and keeps none: exemplars need only their ids
 	token     string           // of an admin
 	tokenFile string
 
@@ -51,6 +53,10 @@ func startWatched(ctx context.Context, t *testing.T) *watched {
 	t.Helper()
 	w := &watched{dir: t.TempDir(), nodeListen: freeAddress(t), nodeMonitor: freeAddress(t), projectorListen: freeAddress(t)}
 	w.makeCredentials(t)
+	w.traces = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
+		_, _ = io.Copy(io.Discard, request.Body) // 200, whatever it was
+	}))
+	t.Cleanup(w.traces.Close)
 	w.startNode(t)
 	w.store = w.storeURL(w.nodeListen, storePassword)
 	postgres := start(t, "tidings", "postgres", "--data", filepath.Join(w.dir, "postgres"))
@@ -106,7 +112,7 @@ func (w *watched) issueCertificate(t *testing.T, days string) {
 }
 
 func (w *watched) storeURL(address, password string) string {
-	return fmt.Sprintf("esdb://%s:%s@%s?tls=true&tlsCaFile=%s", storeUser, url.QueryEscape(password), address, filepath.Join(w.tls, "authority.pem"))
+	return fmt.Sprintf("esdb://%s:%s@%s?tls=true&tlsCaFile=%s", storeUser, password, address, filepath.Join(w.tls, "authority.pem"))
 }
 
 func (w *watched) startNode(t *testing.T, flags ...string) {
@@ -121,7 +127,7 @@ func (w *watched) startNode(t *testing.T, flags ...string) {
 func (w *watched) startProjector(t *testing.T, selfCheckEvery string) {
 	t.Helper()
 	w.projector = start(t, "projector", "--eventstore-url", w.store, "--database-url", w.database, "--listen", w.projectorListen,
-		"--self-check-every", selfCheckEvery)
+		"--otlp-endpoint", w.traces.URL, "--self-check-every", selfCheckEvery)
 }
 
 // startAPIs starts two: the one that is far has few connections to Postgres, and verifies no tokens by a key set.
@@ -150,7 +156,7 @@ func (w *watched) api(t *testing.T, store, database string, flags ...string) (st
 	started = start(t, "api", append([]string{
 		"--eventstore-url", store, "--database-url", database, "--listen", listen, "--monitor-listen", monitor,
 		"--jwt-key", w.secret(), "--jwt-issuer", watchedIssuer, "--jwt-audience", "tidings",
-		"--limit-user", "commands=1000/s,queries=1000/s,connects=100/s",
+		"--otlp-endpoint", w.traces.URL, "--limit-user", "commands=1000/s,queries=1000/s,connects=100/s",
 	}, flags...)...)
 	return started, "http://" + listen, monitor
 }
@@ -233,7 +239,7 @@ func (w *watched) deaf(ctx context.Context, t *testing.T, user string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })                             // the server may have closed it
-	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil { //nolint:forcetypeassert // it was dialled as tcp
+	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil { // it was dialled as tcp
 		t.Fatal(err)
 	}
 	_, err = fmt.Fprintf(conn, "GET /v1/users/%s/inbox/stream HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n", user, host, w.token)

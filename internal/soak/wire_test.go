@@ -101,7 +101,7 @@ func (m *muteToxic) NewState() any { return muteOf(m.Wire).serial.Add(1) }
 // Pipe passes on what comes, or lets it vanish.
 func (m *muteToxic) Pipe(stub *toxics.ToxicStub) {
 	mute := muteOf(m.Wire)
-	serial := stub.State.(int64) //nolint:forcetypeassert // NewState made it
+	serial := stub.State.(int64) // NewState made it
 	for {
 		select {
 		case <-stub.Interrupt:
@@ -132,7 +132,7 @@ func muteOf(wire string) *mute {
 	if !ok {
 		panic("no wire is called " + wire)
 	}
-	return found.(*mute) //nolint:forcetypeassert // nothing else is stored
+	return found.(*mute) // nothing else is stored
 }
 
 // toxics of the library, both ways.

@@ -3,7 +3,6 @@ package workload
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -137,7 +135,7 @@ func (s *Server) Open(ctx context.Context, r Request) (io.ReadCloser, error) {
 	}
 	var response *http.Response
 	err = s.patiently(ctx, func() error {
-		response, err = s.begin(ctx, r, body)
+		response, err = s.begin(ctx, r, body) //nolint:bodyclose // whoever opened it closes it
 		return err
 	})
 	if err != nil {
@@ -179,15 +177,6 @@ func (s *Server) patiently(ctx context.Context, attempt func() error) error {
 
 // Retries is how many attempts beyond the first were made so far.
 func (s *Server) Retries() int { return int(s.retries.Load()) }
-
-// awayError is a failure that another attempt may not meet.
-type awayError struct {
-	err        error
-	retryAfter time.Duration
-}
-
-func (e *awayError) Error() string { return e.err.Error() }
-func (e *awayError) Unwrap() error { return e.err }
 
 func (s *Server) attempt(ctx context.Context, r Request, body []byte, answer any) (Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
@@ -268,54 +257,4 @@ func (r Request) encoded() ([]byte, error) {
 		return nil, fmt.Errorf("encode request: %w", err)
 	}
 	return body, nil
-}
-
-// connectionError says whether another attempt may fare better: yes, but for what no waiting mends.
-func connectionError(err error) error {
-	var dns *net.DNSError
-	var authority x509.UnknownAuthorityError
-	var hostname x509.HostnameError
-	switch {
-	case errors.As(err, &dns) && dns.IsNotFound,
-		errors.As(err, &authority),
-		errors.As(err, &hostname),
-		strings.Contains(err.Error(), "unsupported protocol scheme"):
-		return fmt.Errorf("reach the server: %w", err)
-	default:
-		return &awayError{err: err}
-	}
-}
-
-func refusal(response *http.Response, text []byte) error {
-	problem := &Problem{}
-	if err := json.Unmarshal(text, problem); err != nil {
-		problem.Detail = string(text[:min(len(text), 200)]) // a proxy's page; enough to recognise it
-	}
-	problem.Status = response.StatusCode
-	switch response.StatusCode {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return &awayError{err: problem, retryAfter: retryAfter(response.Header)}
-	default:
-		return problem
-	}
-}
-
-// retryAfter reads the header in seconds; a date, which the API does not send, counts as none.
-func retryAfter(h http.Header) time.Duration {
-	seconds, err := strconv.Atoi(h.Get("Retry-After"))
-	if err != nil || seconds < 0 {
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -305,14 +305,13 @@ func TestAnAppendBreaks(t *testing.T) {
 				store := open(t, proxy.url(), esdb.Options{AppendTimeout: 1500 * time.Millisecond})
 				const stream = "broken-1"
 				first := 0
+				untilThere(ctx, t, direct)
+				untilThere(ctx, t, store)
 				if expected.Kind == events.ExpectExact {
 					first = 1
 					if _, err := direct.Append(ctx, stream, events.NoStream(), proposed(0)); err != nil {
 						t.Fatal(err)
 					}
-				}
-				if _, err := store.Head(ctx); err != nil {
-					t.Fatal(err)
 				}
 				evs := []events.Proposed{proposed(1), proposed(2)}
 

@@ -2,6 +2,7 @@ package esdb_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tidings-io/tidings/internal/events"
 	"github.com/tidings-io/tidings/internal/eventstore/esdb"
 	"github.com/tidings-io/tidings/internal/eventstore/node"
 	eventlog "github.com/tidings-io/tidings/internal/eventstore/node/log"
@@ -99,6 +101,24 @@ func open(t testing.TB, url string, options esdb.Options) *esdb.Store {
 	}
 	t.Cleanup(store.Close)
 	return store
+}
+
+// untilThere waits for a store that was just opened: a call waits a second, which a
+// busy machine may need for longer.
+func untilThere(ctx context.Context, t testing.TB, store *esdb.Store) {
+	t.Helper()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		_, err := store.Head(ctx)
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil || !errors.Is(err, events.ErrStoreUnavailable) {
+			t.Fatalf("reach the store: %v", err)
+		}
+		<-again.C
+	}
 }
 
 // server is an embedded node that can be stopped and started again on the same

@@ -70,6 +70,6 @@ func beforeAny(s, ends string) string {
 // ordinary answers as errors, and what matters is returned as an error anyway.
 func clientLog(logger *slog.Logger) client.LoggingFunc {
 	return func(level client.LogLevel, format string, args ...any) {
-		logger.Debug("the event store client spoke", "level", level, "said", fmt.Sprintf(format, args...))
+		logger.Debug("the event store client spoke", "client_level", level, "said", fmt.Sprintf(format, args...))
 	}
 }
