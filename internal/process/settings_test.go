@@ -66,6 +66,8 @@ func samples(flag *kong.Flag) [2]string {
 		return [2]string{"true", "false"}
 	case reflect.String, reflect.Slice:
 		return [2]string{"one", "two"}
+	case reflect.Float64:
+		return [2]string{"0.5", "0.25"}
 	default:
 		return [2]string{"1000000", "7"}
 	}
