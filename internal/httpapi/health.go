@@ -121,8 +121,12 @@ func (d *dependencies) look(ctx context.Context) readiness {
 	}
 	if d.hidden && !slices.Equal(reasons, d.logged) {
 		d.logged = reasons
-		if len(reasons) > 0 {
-			d.logger.WarnContext(ctx, "something is away or behind", "status", answer.Status, "reasons", reasons)
+		switch {
+		case len(reasons) == 0:
+		case answer.Status == stateReady:
+			d.logger.WarnContext(ctx, "ready, but behind", "reasons", reasons)
+		default:
+			d.logger.WarnContext(ctx, "not ready", "reasons", reasons)
 		}
 	}
 	d.last, d.asked = answer, time.Now()

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tidings-io/tidings/internal/postgres"
@@ -158,7 +159,23 @@ func TestALaggingReadModelIsReady(t *testing.T) {
 	await("the read model is there", p.api, "database", "ready", "", http.StatusOK)
 	await("the projector works", p.projector, "inbox", "ready", "", http.StatusOK)
 
+	conn, err := pgx.Connect(t.Context(), p.database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) }) // it was only read
+	eventually(t, "it is written down that the first fold has ended", func() (built bool) {
+		err := conn.QueryRow(t.Context(), "select caught_up_at is not null from versions").Scan(&built)
+		return err == nil && built
+	})
+	says := func(of string) func() bool {
+		return func() bool {
+			_, text := fetch(t, http.MethodGet, p.api+"/v1/projections", "")
+			return strings.Contains(strings.ReplaceAll(text, " ", ""), of)
+		}
+	}
 	p.order(t, "/v1/projections/inbox/pause", `{"reason":"a test"}`)
+	eventually(t, "it is paused", says(`"state":"paused"`))
 	p.order(t, "/v1/notifications", alert)
 	await("it is behind while it is paused", p.api, "database", "behind", "paused", http.StatusOK)
 	await("so says the projector", p.projector, "inbox", "behind", "paused", http.StatusOK)
@@ -167,6 +184,7 @@ func TestALaggingReadModelIsReady(t *testing.T) {
 	}
 	p.order(t, "/v1/projections/inbox/resume", `{}`)
 	await("it has caught up", p.api, "database", "ready", "", http.StatusOK)
+	await("so says the projector", p.projector, "inbox", "ready", "", http.StatusOK)
 
 	p.order(t, "/v1/projections/inbox/rebuild", `{"switch":"auto"}`)
 	rebuilt := func() bool {
@@ -175,8 +193,7 @@ func TestALaggingReadModelIsReady(t *testing.T) {
 				t.Fatalf("during a rebuild: got %d %s, want ready", status, text)
 			}
 		}
-		_, text := fetch(t, http.MethodGet, p.api+"/v1/projections", "")
-		return strings.Contains(strings.ReplaceAll(text, " ", ""), `"version":2,"state":"running","serving":true`)
+		return says(`"version":2,"state":"running","serving":true`)()
 	}
 	eventually(t, "the new version serves", rebuilt)
 

@@ -294,7 +294,7 @@ func TestWhatIsNearest(t *testing.T) {
 	t.Parallel()
 	names := slices.Collect(maps.Keys(flagsOf(grammarNamed(t, "api"))))
 	for name, want := range map[string]string{
-		"lisen": "listen", "listne": "listen", "log-lvel": "log-level", "databse-url": "database-url", "jwt-issuers": "jwt-issuer",
+		"lisen": "listen", "listne": "listen", "log-leve": "log-level", "databse-url": "database-url", "jwt-issuers": "jwt-issuer",
 		"listen": "listen", "frobnicate": "", "x": "", "": "",
 	} {
 		if got := nearest(name, names); got != want {
