@@ -67,7 +67,7 @@ func (c *NodeServeCommand) Run(ctx context.Context) error {
 			return errors.Join(err, listener.Close())
 		}
 	}
-	c.Logger().Info("node starts", "version", version(), "listen", listener.Addr(), "data", c.Data)
+	c.Logger().Info("node starts", "version", version(), "listen", listener.Addr().String(), "data", c.Data)
 	return served(ctx, node.Run(ctx, listener, func() {
 		fmt.Printf("ready esdb://%s?tls=%t\n", listener.Addr(), certificate != nil)
 	}))

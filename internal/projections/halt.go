@@ -18,6 +18,9 @@ func (p *Inbox) halt(ctx context.Context, conn *pgx.Conn, why *unappliable) erro
 	p.enterHalt(why)
 	p.logger.With(why.keys()...).Error("the projection is halted", "error", why.err)
 	p.lag.behind(why.since)
+	if why.event != nil {
+		p.lag.heard(why.at) // the log reaches at least so far
+	}
 	at := int64(why.at) //nolint:gosec // at most MaxPosition
 	if err := exec(ctx, conn, sqlCheckpointHalt, inboxName, at, text(why.reason())); err != nil {
 		return fmt.Errorf("write down that the projection is halted: %w", err)
