@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,24 +121,24 @@ func TestReadyzSaysHowFarItIsBehind(t *testing.T) {
 func TestWhatDoesNotAnswerIsAskedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
+		var asked atomic.Int64
 		release := make(chan struct{})
 		d := newDependencies([]Check{{Name: "live", Ask: func(context.Context) error {
-			asked++
+			asked.Add(1)
 			<-release
 			return nil
 		}}}, false, nil)
 		for range 3 {
-			if got := d.look(t.Context()).Status; got != stateAway || asked != 1 {
-				t.Errorf("got %s after %d questions, want away after 1", got, asked)
+			if got := d.look(t.Context()).Status; got != stateAway || asked.Load() != 1 {
+				t.Errorf("got %s after %d questions, want away after 1", got, asked.Load())
 			}
 			time.Sleep(time.Minute)
 		}
 		close(release)
 		synctest.Wait()
-		for want := 2; want < 4; want++ { // the late answer says nothing of now
-			if got := d.look(t.Context()).Status; got != stateReady || asked != want {
-				t.Errorf("got %s after %d questions, want ready after %d", got, asked, want)
+		for want := int64(2); want < 4; want++ { // the late answer says nothing of now
+			if got := d.look(t.Context()).Status; got != stateReady || asked.Load() != want {
+				t.Errorf("got %s after %d questions, want ready after %d", got, asked.Load(), want)
 			}
 			time.Sleep(time.Minute)
 		}
