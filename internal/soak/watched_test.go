@@ -164,13 +164,13 @@ func (w *watched) api(t *testing.T, store, database string, flags ...string) (st
 // work publishes a little through both APIs to a reader of each, until the test is over, whatever becomes of it.
 func (w *watched) work(ctx context.Context, t *testing.T) {
 	t.Helper()
+	ctx, stop := context.WithCancel(ctx)
 	for user, api := range map[string]string{"ann": w.near, "bob": w.far} {
 		w.mustSend(ctx, t, http.MethodPut, api+"/v1/users/"+user+"/subscriptions/builds", "")
 		visit(ctx, t, &Reader{URL: api, User: user, Client: w.client()})
 		audit := &http.Client{Transport: bearer(w.token)}
 		w.working.Go(func() { follows(ctx, audit, api+"/v1/audit/stream") })
 	}
-	ctx, stop := context.WithCancel(ctx)
 	for _, api := range []string{w.near, w.far} {
 		for range 4 { // so that one append that hangs does not keep the others from being counted
 			w.working.Go(func() {
