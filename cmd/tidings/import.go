@@ -45,15 +45,10 @@ func (c *importCmd) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	token, err := c.Token()
+	server, err := c.Server(c.URL, c.Patience)
 	if err != nil {
 		return err
 	}
-	client, err := c.Client()
-	if err != nil {
-		return err
-	}
-	server := &workload.Server{URL: c.URL, Token: token, Client: client, Patience: c.Patience}
 	report, err := c.replay(ctx, w, server)
 	if err != nil || want == nil {
 		return err

@@ -9,7 +9,6 @@ import (
 
 	"github.com/tidings-io/tidings/internal/process"
 	"github.com/tidings-io/tidings/internal/replay"
-	"github.com/tidings-io/tidings/internal/workload"
 )
 
 // replayCmd is `tidings replay`: it copies a log into a file, or into another instance.
@@ -87,21 +86,15 @@ func checkURL(flag, text string) error {
 
 // Run does what was asked. It may be stopped at any time and run again.
 func (c *replayCmd) Run(ctx context.Context) error {
-	token, err := c.Token()
-	if err != nil {
-		return err
-	}
-	client, err := c.Client()
+	server, err := c.Server(c.URL, c.Patience)
 	if err != nil {
 		return err
 	}
 	bar := progress("replay")
 	work := replaying{replayCmd: c, bar: bar, pick: c.pick()}
 	work.pick.Until, work.pick.To = c.Until, c.Before
-	work.log = &replay.Log{
-		Server: &workload.Server{URL: c.URL, Token: token, Client: client, Patience: c.Patience, Away: work.waits("the source")},
-		Pick:   work.pick, Broken: func(why error) { bar.Notice(why.Error()) },
-	}
+	server.Away = work.waits("the source")
+	work.log = &replay.Log{Server: server, Pick: work.pick, Broken: func(why error) { bar.Notice(why.Error()) }}
 	work.file = &replay.File{Path: c.FromFile, Pick: work.pick}
 	switch {
 	case c.Output != "":

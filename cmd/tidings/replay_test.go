@@ -61,6 +61,7 @@ func TestHowReplayAndTailAreUsed(t *testing.T) {
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		_, _ = io.WriteString(w, `{"code":"validation","detail":"no"}`) // the client notices
 	})
+	agrees := trail(t, "418f", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"items":[]}`) }) // the client notices
 	for rule, c := range map[string]struct {
 		args   string
 		status int
@@ -77,6 +78,7 @@ func TestHowReplayAndTailAreUsed(t *testing.T) {
 		"a tail of what is no address":           {"tail --url localhost", 2, []string{"--url must be like"}},
 		"an instance that is not there":          {"replay --dry-run --patience 1ms --url http://127.0.0.1:1", 1, []string{"connection refused"}},
 		"a log into itself":                      {"replay --url " + at + " --to " + at, 1, []string{"has the very log that is read"}},
+		"a target that says yes to all":          {"replay --url " + at + " --to " + agrees + " --checkpoint " + filepath.Join(t.TempDir(), "c"), 1, []string{"the answer names no notification", "is it the API of tidings"}},
 		"what a dry run counts":                  {"replay --dry-run --url " + at, 0, []string{"1 events would be played: Published 1", "left out, as they belong to the instance itself: StoreNamed 1"}},
 		"the same of a file":                     {"replay --dry-run --from-file " + log, 0, []string{"1 events would be played: Published 1"}},
 		"what is refused is told":                {"replay --url " + at + " --to " + refuses, 0, []string{"refused: 1", "Published at 9", "422: validation: no", "done up to position 9"}},

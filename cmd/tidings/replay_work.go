@@ -43,6 +43,9 @@ func (w *replaying) show(ctx context.Context) func(uint64, time.Time) {
 	if w.FromFile == "" {
 		total, _ = w.log.Head(ctx) // a bar without an end will do
 	}
+	if w.Until > 0 {
+		total = min(total, w.Until)
+	}
 	return func(position uint64, at time.Time) {
 		total = max(total, position)
 		w.bar.Reached(at.UTC().Format(time.DateTime))

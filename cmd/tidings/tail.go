@@ -66,19 +66,13 @@ func (c *tailCmd) Validate() error { return checkURL("--url", c.URL) }
 
 // Run follows the log until it is told to stop, which is its end and no failure.
 func (c *tailCmd) Run(ctx context.Context) error {
-	token, err := c.Token()
-	if err != nil {
-		return err
-	}
-	client, err := c.Client()
+	server, err := c.Server(c.URL, foreverPatience)
 	if err != nil {
 		return err
 	}
 	say := func(why error) { fmt.Fprintln(os.Stderr, "tail:", replay.Seen(why.Error())) }
-	log := &replay.Log{
-		Server: &workload.Server{URL: c.URL, Token: token, Client: client, Patience: foreverPatience, Away: say},
-		Pick:   c.pick(), Broken: say,
-	}
+	server.Away = say
+	log := &replay.Log{Server: server, Pick: c.pick(), Broken: say}
 	// A line is written when its event has come, not when a buffer is full.
 	out, colours := bufio.NewWriter(os.Stdout), workload.IsTerminal(os.Stdout) && os.Getenv("NO_COLOR") == ""
 	cursor := ""

@@ -153,12 +153,8 @@ func (a *api) authorize(r *http.Request, n needs) error {
 	}
 	if n.own {
 		var f fields
-		user := f.user(r)
-		if !i.Is(user) {
+		if user := f.user(r); !i.Is(user) {
 			return notTheirs()
-		}
-		if f.err() == nil && r.URL.Query().Has("as_of") {
-			a.looked(r, lookInbox, user)
 		}
 	}
 	if n.everyTopic && i.Topics != nil {

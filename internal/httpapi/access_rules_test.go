@@ -92,7 +92,7 @@ func TestLooksIntoAnothersPastAreRecorded(t *testing.T) {
 		}
 	}
 	g.ask(t, http.MethodGet, "/v1/topics/builds/subscribers?as_of=1", "", auditor)
-	if got, want := log.take(), "kind=members path=/v1/topics/builds/subscribers as_of=1\n"; !strings.Contains(got, want) {
+	if got, want := log.take(), "kind=members user=\"\" path=/v1/topics/builds/subscribers as_of=1\n"; !strings.Contains(got, want) {
 		t.Errorf("got the record %q, want %q", got, want)
 	}
 	if g.ask(t, http.MethodGet, "/v1/users/ann/inbox", "", admin); log.take() != "" {

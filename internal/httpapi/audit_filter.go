@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -39,7 +40,8 @@ const maxFilterBytes = 1024
 // auditFilter reads what to pick. Nothing that was asked for is passed over: a word that
 // is not known, or comes twice, would be answered with more than was meant.
 func (q *ask) auditFilter() auditFilter {
-	for name, given := range q.values {
+	for _, name := range slices.Sorted(maps.Keys(q.values)) {
+		given := q.values[name]
 		switch {
 		case !slices.Contains(auditFilterNames, name) && !slices.Contains(auditOtherNames, name):
 			q.flaw(name, "is not known here")

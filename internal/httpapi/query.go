@@ -150,6 +150,9 @@ func (a *api) inbox(ctx context.Context, r *http.Request, q *ask, at queries.AtL
 	if err := a.readyFor(ctx, q, at); err != nil {
 		return nil, err
 	}
+	if page.AsOf != (queries.AsOf{}) {
+		a.looked(r, lookInbox, page.User)
+	}
 	return a.reads.Inbox(ctx, page, at)
 }
 
@@ -177,6 +180,9 @@ func (a *api) counts(ctx context.Context, r *http.Request, q *ask, at queries.At
 	user, asOf := q.user(r), q.asOf()
 	if err := a.readyFor(ctx, q, at); err != nil {
 		return nil, err
+	}
+	if asOf != (queries.AsOf{}) {
+		a.looked(r, lookInbox, user)
 	}
 	return a.reads.Counts(ctx, user, asOf, at)
 }
@@ -212,8 +218,8 @@ func (a *api) subscribers(ctx context.Context, r *http.Request, q *ask, at queri
 	if err := a.readyFor(ctx, q, at); err != nil {
 		return nil, err
 	}
-	if q.values.Has("as_of") {
-		a.lookedAtMembers(r)
+	if page.AsOf != (queries.AsOf{}) {
+		a.looked(r, lookMembers, "")
 	}
 	return a.reads.Subscribers(ctx, page, at)
 }

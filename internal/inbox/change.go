@@ -64,3 +64,13 @@ func changeName(e events.InboxEvent) string {
 		panic(fmt.Sprintf("inbox: no change for %T", e))
 	}
 }
+
+// Concerns says whether an event is about what inboxes show, and readers are told of.
+func Concerns(e events.Event) bool {
+	switch e.(type) {
+	case events.NotificationEvent, events.InboxEvent:
+		return true
+	default:
+		return false
+	}
+}

@@ -27,6 +27,8 @@ func TestHalfOfAccessControlIsRefused(t *testing.T) {
 	t.Setenv("DATABASE_URL", "postgres://nowhere/x")
 	for _, args := range [][]string{
 		{"--jwt-key="},
+		{"--access="},
+		{"--jwt-issuer="},
 		{"--jwt-issuer=x"},
 		{"--jwt-audience=x"},
 		{"--jwt-algorithm=RS256"},

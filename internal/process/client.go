@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/tidings-io/tidings/internal/workload"
 )
@@ -38,6 +39,19 @@ func (f CAFlags) Client() (*http.Client, error) {
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	transport.ForceAttemptHTTP2 = true // as without a configuration of our own
 	return client, nil
+}
+
+// Server is the API at an address, as commands talk to it.
+func (f TokenFlags) Server(url string, patience time.Duration) (*workload.Server, error) {
+	token, err := f.Token()
+	if err != nil {
+		return nil, err
+	}
+	client, err := f.Client()
+	if err != nil {
+		return nil, err
+	}
+	return &workload.Server{URL: url, Token: token, Client: client, Patience: patience}, nil
 }
 
 // roots are this machine's authorities, where it has some, and those of the file.

@@ -86,7 +86,7 @@ func (c *ConfigCheckCommand) Run(_ context.Context, tool *invocation) error {
 		fmt.Fprintln(os.Stderr, withoutPasswords(flaw.Error()))
 	}
 	if len(flaws) > 0 {
-		return fmt.Errorf("%s is not in order: %d flaws", c.File, len(flaws))
+		return fmt.Errorf("%s is not in order, flaws: %d", c.File, len(flaws))
 	}
 	fmt.Printf("%s is in order for %s\n", c.File, c.Program)
 	for _, text := range missing {

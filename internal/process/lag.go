@@ -35,7 +35,7 @@ func (c *Connections) lag(ctx context.Context, reads *queries.Queries) (httpapi.
 		if err != nil {
 			return lag, err
 		}
-		if lag, err = c.lagByLog(ctx, at); err != nil {
+		if lag, err = lagByLog(ctx, c.Store, at); err != nil {
 			return lag, err
 		}
 	}
@@ -49,12 +49,12 @@ func (c *Connections) lag(ctx context.Context, reads *queries.Queries) (httpapi.
 func justSwitched(state string) bool { return state == "building" || state == "ready" }
 
 // lagByLog looks into the log for what comes after a position.
-func (c *Connections) lagByLog(ctx context.Context, at events.Position) (httpapi.Lag, error) {
-	for next, err := range c.Store.ReadAll(ctx, at, events.Filter{}) {
+func lagByLog(ctx context.Context, log *Store, at events.Position) (httpapi.Lag, error) {
+	for next, err := range log.ReadAll(ctx, at, events.Filter{}) {
 		if err != nil {
 			return httpapi.Lag{}, fmt.Errorf("look for what comes after %s: %w", at, err)
 		}
-		head, err := c.Store.Head(ctx)
+		head, err := log.Head(ctx)
 		if err != nil {
 			return httpapi.Lag{}, fmt.Errorf("ask for the head of the log: %w", err)
 		}
@@ -90,7 +90,7 @@ func (p Projector) lag(ctx context.Context, inbox *projections.Versions) (lag ht
 	status := inbox.Status()
 	if status.State == projections.StateRunning {
 		lag = httpapi.Lag{Events: int64(status.LagEvents), Age: status.Lag} //nolint:gosec // at most MaxPosition
-	} else if lag, err = (&Connections{Store: p.Store}).lagByLog(ctx, status.Position); err != nil {
+	} else if lag, err = lagByLog(ctx, p.Store, status.Position); err != nil {
 		return lag, err
 	}
 	lag.Building = status.Building && lag.Events > 0

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidings-io/tidings/internal/events"
+	"github.com/tidings-io/tidings/internal/inbox"
 	"github.com/tidings-io/tidings/internal/tracing"
 )
 
@@ -25,7 +26,7 @@ func (w *writer) witness(evs []events.Recorded, began time.Time) {
 			continue
 		}
 		traceID := tracing.SampledID(r.Metadata.TraceParent)
-		if concernsInboxes(r.Event) {
+		if inbox.Concerns(r.Event) {
 			tracing.Observe(latency, max(0, now.Sub(r.At).Seconds()), traceID)
 		}
 		if w.tracer != nil && traceID != "" {
@@ -41,14 +42,4 @@ func (w *writer) span(r *events.Recorded, began, ended time.Time, batch int) {
 	_, span := w.tracer.Start(parent, "project "+r.Event.Type(), trace.WithTimestamp(began), trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithAttributes(tracing.Stream(r.Stream), tracing.Position(r.Position), attribute.Int("tidings.batch_events", batch)))
 	span.End(trace.WithTimestamp(ended))
-}
-
-// concernsInboxes says whether an event is about what inboxes show.
-func concernsInboxes(e events.Event) bool {
-	switch e.(type) {
-	case events.NotificationEvent, events.InboxEvent:
-		return true
-	default:
-		return false
-	}
 }

@@ -49,7 +49,7 @@ func (l *Log) Follow(ctx context.Context, after string) iter.Seq2[Event, error] 
 			if l.Broken != nil {
 				l.Broken(err)
 			}
-			if err := sleep(ctx, f.pause(idle)); err != nil {
+			if err := workload.Pause(ctx, f.pause(idle)); err != nil {
 				yield(Event{}, err)
 				return
 			}

@@ -70,7 +70,7 @@ var errCut = errors.New("connection reset by peer")
 // RoundTrip answers a request. What it does goes on when the client has left, as it does on a server.
 func (i *instance) RoundTrip(r *http.Request) (*http.Response, error) {
 	early, late, broken := i.arrive()
-	if err := sleep(r.Context(), early); err != nil {
+	if err := workload.Pause(r.Context(), early); err != nil {
 		return nil, err
 	}
 	if i.refuse != nil {
@@ -92,7 +92,7 @@ func (i *instance) RoundTrip(r *http.Request) (*http.Response, error) {
 		served.Body = http.NoBody
 	}
 	i.handler.ServeHTTP(recorder, served)
-	if err := sleep(r.Context(), late); err != nil {
+	if err := workload.Pause(r.Context(), late); err != nil {
 		return nil, err
 	}
 	if broken == cut && r.Header.Get("Accept") != ndjson {

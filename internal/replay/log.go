@@ -59,7 +59,7 @@ func (l *Log) Read(ctx context.Context, after uint64) iter.Seq2[Event, error] {
 			if l.Broken != nil {
 				l.Broken(err)
 			}
-			if err := sleep(ctx, firstMiss<<misses/2); err != nil {
+			if err := workload.Pause(ctx, firstMiss<<misses/2); err != nil {
 				yield(Event{}, err)
 				return
 			}

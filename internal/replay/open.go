@@ -49,15 +49,3 @@ func (w *watched) Close() error {
 	w.cancel(nil)
 	return w.body.Close()
 }
-
-// sleep waits, for as long as ctx lasts.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}

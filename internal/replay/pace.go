@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/tidings-io/tidings/internal/workload"
 )
 
 // pace lets events pass as far apart as they were recorded, divided by speed; 0 lets them pass at once.
@@ -34,5 +36,5 @@ func (p *pace) wait(ctx context.Context, e *Event) error {
 	if gap > longGap && p.notice != nil {
 		p.notice(fmt.Sprintf("the next event, of %s, is due in %s", e.At.Format(time.RFC3339), gap.Round(time.Second)))
 	}
-	return sleep(ctx, gap)
+	return workload.Pause(ctx, gap)
 }

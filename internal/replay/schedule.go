@@ -107,7 +107,7 @@ func (r *run) take(got *result) error {
 		return r.finish(s)
 	}
 	if s.form.kind == publishes && (got.answer.Position == 0 || got.answer.ID == uuid.Nil) {
-		return fmt.Errorf("%s at %d: the answer names no notification, or no position: is %s the API of tidings?", s.event.Type, s.event.Position, r.Target.URL)
+		return fmt.Errorf("%s at %d: the answer names no notification, or no position: is it the API of tidings?", s.event.Type, s.event.Position)
 	}
 	r.report.Done[s.event.Type]++
 	r.report.Last = max(r.report.Last, got.answer.Position)

@@ -180,6 +180,9 @@ func (s *system) withoutStore(ctx context.Context, t *testing.T) {
 	eventually(ctx, t, promptly, "the API says that the store is away", func() error {
 		return s.check(ctx, s.url, "eventstore", "away", "")
 	})
+	eventually(ctx, t, promptly, "the projector says that the store is away", func() error {
+		return s.check(ctx, s.projectorURL, "eventstore", "away", "")
+	})
 	s.commandsAreRefused(ctx, t)
 	s.inboxAnswers(ctx, t)
 	guest := &Reader{URL: s.url, User: "bob"}

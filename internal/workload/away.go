@@ -61,7 +61,8 @@ func retryAfter(h http.Header) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits, for as long as ctx lasts.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

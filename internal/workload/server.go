@@ -169,7 +169,7 @@ func (s *Server) patiently(ctx context.Context, attempt func() error) error {
 		if s.Away != nil {
 			s.Away(away)
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := Pause(ctx, wait); err != nil {
 			return err
 		}
 	}
